@@ -1,0 +1,140 @@
+# ampt-server. `make` alone prints the targets.
+#
+# MODE=release (default) | asan | debug picks the flags; each has a build folder of its own.
+# B= moves the build folder, so that two builds never meet.
+
+MODE ?= release
+ifeq ($(MODE),release)
+  B ?= build
+else
+  B ?= build/$(MODE)
+endif
+PREFIX ?= /usr/local
+PORT ?=
+
+CXX := $(if $(shell command -v ccache),ccache )g++
+CLANGXX ?= clang++
+
+CPPFLAGS += -I. -Isrc -MMD -MP
+CXXFLAGS += -std=c++20 -g -Wall -Wextra -Wno-missing-field-initializers -fno-strict-aliasing \
+            -fno-omit-frame-pointer
+LDLIBS   += -luv -lxxhash -lfmt -lpthread
+ifeq ($(MODE),release)
+  CXXFLAGS += -O2
+  LDLIBS   += -ljemalloc
+else ifeq ($(MODE),debug)
+  CXXFLAGS += -O0 -DAMPT_WITHOUT_JEMALLOC
+else ifeq ($(MODE),asan)
+  CXXFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+              -DAMPT_WITHOUT_JEMALLOC
+  LDFLAGS  += -fsanitize=address,undefined
+else
+  $(error MODE must be release, debug or asan)
+endif
+
+CORE_SRC   := $(wildcard src/base/*.cc src/model/*.cc src/event/*.cc commands/*.cc)
+SERVER_SRC := $(wildcard persistence/*.cc) $(filter-out src/server/main.cc,$(wildcard src/server/*.cc))
+UNIT_SRC   := $(wildcard tests/unit/*.cc tests/oracle/*.cc)
+WIRE_SRC   := $(wildcard tests/server/*.cc)
+BENCH_OBJ  := $(patsubst %.cc,$B/obj/%.o,$(wildcard tools/bench/*.cc))
+
+CORE_OBJ   := $(CORE_SRC:%.cc=$B/obj/%.o)
+SERVER_OBJ := $(SERVER_SRC:%.cc=$B/obj/%.o)
+MAIN_OBJ   := $B/obj/src/server/main.o
+UNIT_OBJ   := $(UNIT_SRC:%.cc=$B/obj/%.o)
+WIRE_OBJ   := $(WIRE_SRC:%.cc=$B/obj/%.o)
+
+.PHONY: help
+help:
+	@echo 'make run      install what is needed, build, start on 127.0.0.1:6379 with conf/ampt.conf'
+	@echo 'make build    build the optimised server: build/ampt-server'
+	@echo 'make test     all tests; ends with "N passed, N failed"'
+	@echo 'make asan     the same tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make fuzz     the libFuzzer targets, a bounded run each (SECONDS_EACH=20)'
+	@echo 'make bench    ampt-server beside redis-server: a table of ratios'
+	@echo 'make tidy     layer rules, clang-format and clang-tidy'
+	@echo 'make install  build and install below PREFIX (default /usr/local)'
+	@echo 'make clean    remove the build folder'
+
+# --- packages -----------------------------------------------------------------------------------
+.PHONY: deps test-deps
+deps:
+	@tools/install-packages build
+test-deps:
+	@tools/install-packages build test
+
+# --- programs -----------------------------------------------------------------------------------
+.PHONY: build
+build: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server
+
+$B/obj/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
+
+$B/libcore.a: $(CORE_OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$B/libserver.a: $(SERVER_OBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$B/ampt-server: $(MAIN_OBJ) $B/libserver.a $B/libcore.a
+	g++ $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$B/unit-tests: $(UNIT_OBJ) $B/libserver.a $B/libcore.a
+	g++ $(LDFLAGS) -o $@ $^ $(LDLIBS) -lgtest -lgtest_main
+
+$B/wire-tests: $(WIRE_OBJ) $B/libserver.a $B/libcore.a
+	g++ $(LDFLAGS) -o $@ $^ $(LDLIBS) -lhiredis -lgtest -lgtest_main
+
+$B/ampt-bench: $(BENCH_OBJ)
+	g++ $(LDFLAGS) -o $@ $^ -lfmt
+
+# libFuzzer targets: one program each, from the sources themselves, instrumented by clang.
+FUZZ_FLAGS := -std=c++20 -g -O1 -I. -Isrc -fsanitize=fuzzer,address,undefined \
+              -fno-sanitize-recover=undefined -DAMPT_WITHOUT_JEMALLOC -Wno-c99-designator
+FUZZ_CORE  := $(wildcard src/base/*.cc src/model/*.cc) src/server/resp_parser.cc
+$B/fuzz/%: tests/fuzz/%.cc $(FUZZ_CORE)
+	@mkdir -p $(@D)
+	$(CLANGXX) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_CORE) -lfmt -lxxhash
+
+# --- running, testing, measuring ------------------------------------------------------------------
+.PHONY: run test asan fuzz bench tidy install
+run: build
+	@tools/run $B/ampt-server conf/ampt.conf $(ARGS)
+
+test: test-deps
+	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server $B/unit-tests $B/wire-tests
+	@B=$B tests/run
+
+asan:
+	@$(MAKE) --no-print-directory MODE=asan test
+
+SECONDS_EACH ?= 20
+fuzz: test-deps
+	@$(MAKE) --no-print-directory -j$$(nproc) $(patsubst tests/fuzz/%.cc,$B/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cc))
+	@for target in $B/fuzz/*_fuzz; do echo "== $$target"; \
+	  mkdir -p $$target.corpus; \
+	  $$target -max_total_time=$(SECONDS_EACH) -verbosity=0 -print_final_stats=1 $$target.corpus || exit 1; done
+
+bench: test-deps
+	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server $B/ampt-bench
+	$B/ampt-bench $(BENCHFLAGS)
+
+tidy: test-deps
+	@tools/tidy/layers $B
+	@tools/tidy/format
+	@tools/tidy/clang-tidy $B
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/ampt-server
+	install -m 755 $B/ampt-server $(DESTDIR)$(PREFIX)/bin/ampt-server
+	install -m 644 conf/ampt.conf README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/ampt-server/
+
+-include $(shell find $B/obj -name '*.d' 2>/dev/null)
+
+.PHONY: clean
+clean:
+	rm -rf build

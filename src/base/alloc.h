@@ -1,0 +1,56 @@
+// The one seam to the memory allocator (jemalloc).
+//
+// Items, label texts and index nodes come from an Allocator, which counts what it gave out: that
+// count is what memory limits are about, so it is exact and costs one addition. It belongs to one
+// thread; only FreeElsewhere() may be called from others.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+namespace ampt {
+
+class Allocator {
+ public:
+  Allocator() = default;
+  Allocator(const Allocator&) = delete;
+  Allocator& operator=(const Allocator&) = delete;
+
+  // At least `bytes`, aligned to 16; never null: running out of memory ends the process.
+  // `*usable` receives what the block really holds.
+  void* Allocate(size_t bytes, size_t* usable);
+  void* Allocate(size_t bytes) {
+    size_t usable;
+    return Allocate(bytes, &usable);
+  }
+  // Frees a block of any Allocator of this process. `bytes` as asked for, or as `usable` said.
+  void Free(void* block, size_t bytes);
+  // The same from a thread that does not own this Allocator.
+  void FreeElsewhere(void* block, size_t bytes);
+
+  // Bytes given out and not yet freed, as the allocator rounds them.
+  size_t used_bytes() const {
+    return used_bytes_ - freed_elsewhere_bytes_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  size_t used_bytes_ = 0;
+  std::atomic<size_t> freed_elsewhere_bytes_{0};
+};
+
+// How many bytes a block of `bytes` really takes.
+size_t RoundedAllocation(size_t bytes);
+
+struct MemoryFigures {
+  size_t allocated_bytes;  // asked for by the process
+  size_t active_bytes;     // in pages that hold at least one of them
+  size_t resident_bytes;   // physically there, the allocator's own data included
+};
+// Cost: tens of microseconds; call it from a timer, not per command.
+MemoryFigures ReadMemoryFigures();
+// Returns unused pages to the system (MEMORY PURGE).
+void PurgeMemory();
+// "jemalloc-5.3.0" or "libc".
+const char* AllocatorName();
+
+}  // namespace ampt
