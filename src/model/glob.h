@@ -1,0 +1,30 @@
+// Glob patterns as Redis' KEYS, SCAN, PSUBSCRIBE and CONFIG GET understand them.
+//
+//   *        any bytes, none included
+//   ?        one byte
+//   [ab-d]   one byte of a class; [^…] one that is not in it; a class without its ] goes to the end
+//   \x       x itself, in a class too; a \ at the very end is itself
+//
+// Patterns and texts are bytes; ranges compare them unsigned.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ampt {
+
+enum class Case : uint8_t { kSensitive, kIgnore };  // of ASCII letters
+
+// True if the whole of `text` matches. Never allocates or recurses. Cost: linear for short parts
+// between two `*`, at worst the product of both sizes however many there are.
+bool GlobMatches(std::string_view pattern, std::string_view text, Case letters = Case::kSensitive);
+
+// What every match of a pattern begins with: where to look in an ordered index.
+struct GlobPrefix {
+  std::string literal;  // unescaped
+  bool exact = false;   // the pattern has nothing else: it matches `literal` alone
+};
+GlobPrefix PrefixOfGlob(std::string_view pattern);
+
+}  // namespace ampt

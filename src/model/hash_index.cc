@@ -1,0 +1,201 @@
+#include "model/hash_index.h"
+
+#include <cstring>
+#include <new>
+
+#include "base/assert.h"
+
+namespace ampt {
+
+namespace {
+
+// One bit in every byte of the result's sign positions for each of the seven tags that equals `tag`.
+uint64_t MatchTags(const void* bucket, uint8_t tag) {
+  uint64_t word;
+  std::memcpy(&word, bucket, sizeof word);
+  const uint64_t x = (word & 0x00ffffffffffffff) ^ (0x0001010101010101 * tag);
+  // Exact zero bytes only (no borrow into the next byte).
+  const uint64_t low7 = 0x7f7f7f7f7f7f7f7f;
+  const uint64_t zero = ~(((x & low7) + low7) | x | low7);
+  return zero & 0x0080808080808080;
+}
+
+}  // namespace
+
+HashIndex::HashIndex(Allocator& allocator, uint64_t seed) : allocator_(&allocator), seed_(seed) {}
+
+HashIndex::~HashIndex() {
+  while (!DropSome(1u << 20)) {
+  }
+}
+
+HashIndex::Segment* HashIndex::NewSegment(uint32_t depth) {
+  Segment* segment = new (allocator_->Allocate(sizeof(Segment))) Segment();
+  segment->depth = depth;
+  ++segments_;
+  return segment;
+}
+
+void HashIndex::FreeSegment(Segment* segment) {
+  allocator_->Free(segment, sizeof(Segment));
+  --segments_;
+}
+
+Item* HashIndex::Find(std::string_view key, uint64_t hash) const {
+  if (size_ == 0) return nullptr;
+  const Segment* segment = directory_[SegmentOf(hash)];
+  const uint8_t tag = TagOf(hash);
+  uint32_t at = BucketOf(hash);
+  for (uint32_t probes = 0; probes < kBuckets; ++probes) {
+    const Bucket& bucket = segment->buckets[at];
+    for (uint64_t match = MatchTags(&bucket, tag); match != 0; match &= match - 1) {
+      Item* item = bucket.items[__builtin_ctzll(match) / 8];
+      if (item->key() == key) return item;
+    }
+    if (bucket.passed == 0) return nullptr;
+    at = at + 1 == kBuckets ? 0 : at + 1;
+  }
+  return nullptr;
+}
+
+void HashIndex::InsertInto(Segment* segment, Item* item, uint64_t hash) {
+  uint32_t at = BucketOf(hash);
+  while (true) {
+    Bucket& bucket = segment->buckets[at];
+    const uint64_t free = MatchTags(&bucket, 0);
+    if (free != 0) {
+      const int slot = __builtin_ctzll(free) / 8;
+      bucket.tags[slot] = TagOf(hash);
+      bucket.items[slot] = item;
+      ++segment->count;
+      return;
+    }
+    if (bucket.passed != 255) ++bucket.passed;
+    at = at + 1 == kBuckets ? 0 : at + 1;
+  }
+}
+
+void HashIndex::Insert(Item* item, uint64_t hash) {
+  if (directory_.empty()) directory_.push_back(NewSegment(0));
+  size_t at = SegmentOf(hash);
+  while (directory_[at]->count >= kSplitAbove && directory_[at]->depth < kMaxDepth) {
+    Split(at);
+    at = SegmentOf(hash);
+  }
+  // Only more than 2^40 items, or an attack on a known seed, could fill a segment of full depth.
+  AMPT_ASSERT(directory_[at]->count < kSlots * kBuckets);
+  InsertInto(directory_[at], item, hash);
+  ++size_;
+}
+
+void HashIndex::Split(size_t at) {
+  Segment* old = directory_[at];
+  const uint32_t depth = old->depth + 1;
+  if (static_cast<int>(depth) > depth_) {
+    // Twice the directory: eight bytes for every 400 items or so.
+    std::vector<Segment*> twice(directory_.size() * 2);
+    for (size_t i = 0; i < directory_.size(); ++i) twice[2 * i] = twice[2 * i + 1] = directory_[i];
+    directory_ = std::move(twice);
+    ++depth_;
+    at *= 2;
+  }
+  Segment* halves[2] = {NewSegment(depth), NewSegment(depth)};
+  for (const Bucket& bucket : old->buckets) {
+    for (int slot = 0; slot < kSlots; ++slot) {
+      if (bucket.tags[slot] != 0) __builtin_prefetch(bucket.items[slot]);
+    }
+  }
+  for (const Bucket& bucket : old->buckets) {
+    for (int slot = 0; slot < kSlots; ++slot) {
+      if (bucket.tags[slot] == 0) continue;
+      Item* item = bucket.items[slot];
+      const uint64_t hash = HashOf(item->key());
+      InsertInto(halves[hash >> (64 - depth) & 1], item, hash);
+    }
+  }
+  const size_t span = size_t{1} << (depth_ - static_cast<int>(depth));
+  const size_t first = (at / (2 * span)) * (2 * span);
+  for (size_t i = 0; i < 2 * span; ++i) directory_[first + i] = halves[i / span];
+  FreeSegment(old);
+}
+
+void HashIndex::Erase(Item* item, uint64_t hash) {
+  Segment* segment = directory_[SegmentOf(hash)];
+  const uint8_t tag = TagOf(hash);
+  const uint32_t home = BucketOf(hash);
+  uint32_t at = home;
+  for (uint32_t probes = 0; probes < kBuckets; ++probes) {
+    Bucket& bucket = segment->buckets[at];
+    for (uint64_t match = MatchTags(&bucket, tag); match != 0; match &= match - 1) {
+      const int slot = __builtin_ctzll(match) / 8;
+      if (bucket.items[slot] != item) continue;
+      bucket.tags[slot] = 0;
+      bucket.items[slot] = nullptr;
+      for (uint32_t i = home; i != at; i = i + 1 == kBuckets ? 0 : i + 1) {
+        if (segment->buckets[i].passed != 255) --segment->buckets[i].passed;
+      }
+      --segment->count;
+      --size_;
+      return;
+    }
+    at = at + 1 == kBuckets ? 0 : at + 1;
+  }
+  AMPT_ASSERT(!"an item to erase is in its hash index");
+}
+
+void HashIndex::Prefetch(uint64_t hash) const {
+  if (size_ == 0) return;
+  __builtin_prefetch(&directory_[SegmentOf(hash)]->buckets[BucketOf(hash)]);
+}
+
+void HashIndex::PrefetchItem(uint64_t hash) const {
+  if (size_ == 0) return;
+  const Bucket& bucket = directory_[SegmentOf(hash)]->buckets[BucketOf(hash)];
+  const uint64_t match = MatchTags(&bucket, TagOf(hash));
+  if (match == 0) return;
+  const char* item = reinterpret_cast<const char*>(bucket.items[__builtin_ctzll(match) / 8]);
+  __builtin_prefetch(item);
+  __builtin_prefetch(item + 64);
+}
+
+size_t HashIndex::allocated_bytes() const {
+  return segments_ * RoundedAllocation(sizeof(Segment)) +
+         directory_.capacity() * sizeof(Segment*);
+}
+
+bool HashIndex::DropSome(size_t segments) {
+  while (!directory_.empty() && segments > 0) {
+    Segment* last = directory_.back();
+    while (!directory_.empty() && directory_.back() == last) directory_.pop_back();
+    FreeSegment(last);
+    --segments;
+  }
+  if (directory_.empty()) size_ = 0;
+  return directory_.empty();
+}
+
+void HashIndex::CheckInvariants() const {
+  size_t total = 0;
+  AMPT_ASSERT(directory_.empty() || directory_.size() == size_t{1} << depth_);
+  for (size_t d = 0; d < directory_.size(); ++d) {
+    const Segment* segment = directory_[d];
+    if (d > 0 && segment == directory_[d - 1]) continue;
+    uint32_t count = 0;
+    for (const Bucket& bucket : segment->buckets) {
+      for (int slot = 0; slot < kSlots; ++slot) {
+        if (bucket.tags[slot] == 0) continue;
+        ++count;
+        const Item* item = bucket.items[slot];
+        const uint64_t hash = HashOf(item->key());
+        AMPT_ASSERT(bucket.tags[slot] == TagOf(hash));
+        AMPT_ASSERT(directory_[SegmentOf(hash)] == segment);
+        AMPT_ASSERT(Find(item->key(), hash) == item);
+      }
+    }
+    AMPT_ASSERT(count == segment->count);
+    total += count;
+  }
+  AMPT_ASSERT(total == size_);
+}
+
+}  // namespace ampt

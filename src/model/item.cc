@@ -1,0 +1,191 @@
+#include "model/item.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/assert.h"
+
+namespace ampt {
+
+namespace {
+// Set bits of a label mask; the baseline of x86-64 has no instruction for it.
+int LabelCount(uint32_t mask) {
+  constexpr uint8_t kCounts[32] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,
+                                   1, 2, 2, 3, 2, 3, 3, 4, 2, 3, 3, 4, 3, 4, 4, 5};
+  return kCounts[mask & 31];
+}
+
+// Copies `text`, which may overlap `to` and, where it is empty, may be a null view. Returns the end.
+char* Append(char* to, std::string_view text) {
+  if (!text.empty()) std::memmove(to, text.data(), text.size());
+  return to + text.size();
+}
+}  // namespace
+
+size_t Item::TailBytes(const ItemState& state) {
+  size_t bytes = state.value.text.size();
+  if (state.deadline_ms != kNoDeadline) bytes += sizeof(TimeMs);
+  for (const std::string_view label : state.labels) {
+    if (!label.empty()) bytes += sizeof(uint16_t) + label.size();
+  }
+  return bytes;
+}
+
+void Item::WriteTail(const ItemState& state, char* tail) {
+  if (state.deadline_ms != kNoDeadline) {
+    std::memcpy(tail, &state.deadline_ms, sizeof state.deadline_ms);
+    tail += sizeof state.deadline_ms;
+  }
+  for (const std::string_view label : state.labels) {
+    if (label.empty()) continue;
+    const auto size = static_cast<uint16_t>(label.size());
+    std::memcpy(tail, &size, sizeof size);
+    tail += sizeof size;
+  }
+  for (const std::string_view label : state.labels) tail = Append(tail, label);
+  Append(tail, state.value.text);
+}
+
+void Item::SetFields(const ItemState& state) {
+  created_s_ = state.created_s;
+  modified_s_ = state.modified_s;
+  value_size_ = static_cast<uint32_t>(state.value.text.size());
+  type_ = static_cast<uint32_t>(state.value.type);
+  has_deadline_ = state.deadline_ms != kNoDeadline;
+  uint32_t mask = 0;
+  for (int n = 0; n < limits::kLabels; ++n) {
+    if (!state.labels[n].empty()) mask |= 1u << n;
+  }
+  label_mask_ = mask & 31;
+}
+
+Item* Item::Create(Allocator& allocator, std::string_view key, const ItemState& state) {
+  AMPT_ASSERT(key.size() <= limits::kRawKeyBytes);
+  const size_t tail_bytes = TailBytes(state);
+  // There is always room for the address of a tail outside.
+  const size_t inside = tail_bytes > kInlineTailBytes
+                            ? sizeof(Outside*)
+                            : std::max(tail_bytes, sizeof(Outside*));
+  size_t usable;
+  Item* item = static_cast<Item*>(allocator.Allocate(kHeaderBytes + key.size() + inside, &usable));
+  item->inline_bytes_ = static_cast<uint32_t>(usable - kHeaderBytes - key.size());
+  item->access_ = 0;
+  item->is_outside_ = 0;
+  item->snapshot_mark_ = 0;
+  item->spare_ = 0;
+  item->spare2_ = 0;
+  item->key_size_ = key.size() & 0x1ffff;
+  item->SetFields(state);
+  Append(item->bytes(), key);
+  WriteTail(state, item->PlaceTail(allocator, tail_bytes));
+  return item;
+}
+
+void Item::Destroy(Allocator& allocator, Item* item) {
+  if (item->is_outside_) allocator.Free(item->outside(), item->outside()->block_bytes);
+  allocator.Free(item, kHeaderBytes + item->key_size_ + item->inline_bytes_);
+}
+
+char* Item::PlaceTail(Allocator& allocator, size_t tail_bytes) {
+  if (is_outside_) {
+    Outside* block = outside();
+    const size_t room = block->block_bytes - sizeof(Outside);
+    // Keep a block that is neither too small nor more than half empty.
+    if (tail_bytes > inline_bytes_ && tail_bytes <= room && tail_bytes >= room / 2) {
+      return block->data;
+    }
+    allocator.Free(block, block->block_bytes);
+    is_outside_ = 0;
+  }
+  if (tail_bytes <= inline_bytes_) return bytes() + key_size_;
+  size_t usable;
+  Outside* block = static_cast<Outside*>(allocator.Allocate(sizeof(Outside) + tail_bytes, &usable));
+  block->block_bytes = usable;
+  std::memcpy(bytes() + key_size_, &block, sizeof block);
+  is_outside_ = 1;
+  return block->data;
+}
+
+void Item::Assign(Allocator& allocator, const ItemState& state) {
+  // `state` may hold views of the tail that is about to be overwritten: build the new one aside.
+  const size_t tail_bytes = TailBytes(state);
+  char small[512];
+  std::string large;
+  char* aside = small;
+  if (tail_bytes > sizeof small) {
+    large.resize(tail_bytes);
+    aside = large.data();
+  }
+  WriteTail(state, aside);
+  SetFields(state);
+  std::memcpy(PlaceTail(allocator, tail_bytes), aside, tail_bytes);
+}
+
+void Item::AssignValue(Allocator& allocator, const ValueView& value, uint32_t modified_s) {
+  const size_t offset = value_offset();
+  const size_t tail_bytes = offset + value.text.size();
+  const size_t room = is_outside_ ? 0 : inline_bytes_;
+  if (__builtin_expect(tail_bytes <= room, 1)) {
+    Append(tail() + offset, value.text);
+    value_size_ = static_cast<uint32_t>(value.text.size());
+    type_ = static_cast<uint32_t>(value.type);
+    modified_s_ = modified_s;
+    return;
+  }
+  ItemState changed = state();
+  changed.value = value;
+  changed.modified_s = modified_s;
+  Assign(allocator, changed);
+}
+
+size_t Item::value_offset_behind_labels() const {
+  const char* lengths = tail() + labels_offset();
+  const int count = LabelCount(label_mask_);
+  size_t offset = labels_offset() + static_cast<size_t>(count) * sizeof(uint16_t);
+  for (int i = 0; i < count; ++i) {
+    uint16_t size;
+    std::memcpy(&size, lengths + static_cast<size_t>(i) * sizeof size, sizeof size);
+    offset += size;
+  }
+  return offset;
+}
+
+std::string_view Item::label(int n) const {
+  if ((label_mask_ >> n & 1) == 0) return {};
+  const char* lengths = tail() + labels_offset();
+  const int before = LabelCount(label_mask_ & ((1u << n) - 1));
+  const char* text =
+      lengths + static_cast<size_t>(LabelCount(label_mask_)) * sizeof(uint16_t);
+  uint16_t size;
+  for (int i = 0; i < before; ++i) {
+    std::memcpy(&size, lengths + static_cast<size_t>(i) * sizeof size, sizeof size);
+    text += size;
+  }
+  std::memcpy(&size, lengths + static_cast<size_t>(before) * sizeof size, sizeof size);
+  return {text, size};
+}
+
+Labels Item::labels() const {
+  Labels all;
+  if (label_mask_ != 0) {
+    for (int n = 0; n < limits::kLabels; ++n) all[n] = label(n);
+  }
+  return all;
+}
+
+ItemState Item::state() const {
+  return {value(), created_s_, modified_s_, deadline_ms(), labels()};
+}
+
+size_t Item::allocated_bytes() const {
+  return kHeaderBytes + key_size_ + inline_bytes_ + (is_outside_ ? outside()->block_bytes : 0);
+}
+
+bool Item::IsConsistent() const {
+  if (spare_ != 0 || spare2_ != 0 || type_ > static_cast<uint32_t>(ValueType::kObject)) return false;
+  const size_t tail_bytes = value_offset() + value_size_;
+  if (is_outside_) return outside()->block_bytes >= sizeof(Outside) + tail_bytes;
+  return tail_bytes <= inline_bytes_;
+}
+
+}  // namespace ampt

@@ -1,0 +1,281 @@
+#include "model/keyspace.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+
+namespace ampt {
+
+// --- KeyRef ---------------------------------------------------------------------------------------
+
+void KeyRef::Put(const ItemState& state, Origin origin) {
+  if (item_ == nullptr) {
+    item_ = keyspace_->Create(key_, hash_, state, origin);
+  } else {
+    keyspace_->Replace(item_, state, origin);
+  }
+}
+
+void KeyRef::SetValue(const ValueView& value, uint32_t modified_s, Origin origin) {
+  Effects* effects = keyspace_->effects_;
+  if (effects != nullptr) effects->WillChange(keyspace_->database_, *item_, origin);
+  item_->AssignValue(*keyspace_->allocator_, value, modified_s);
+  ++keyspace_->changes_;
+  if (effects != nullptr) {
+    effects->DidChange(keyspace_->database_, ChangeKind::kUpdated, *item_, origin);
+  }
+}
+
+void KeyRef::SetDeadline(TimeMs deadline_ms, uint32_t modified_s, Origin origin) {
+  ItemState state = item_->state();
+  state.deadline_ms = deadline_ms;
+  state.modified_s = modified_s;
+  keyspace_->Replace(item_, state, origin);
+}
+
+void KeyRef::Erase(Origin origin) {
+  keyspace_->Erase(item_, hash_, origin);
+  item_ = nullptr;
+}
+
+// --- DetachedItems --------------------------------------------------------------------------------
+
+DetachedItems::~DetachedItems() {
+  while (!FreeSome(1u << 20)) {
+  }
+}
+
+bool DetachedItems::FreeSome(size_t nodes) {
+  if (indexes_ == nullptr) return true;
+  // Items last: the other indexes never look at them again.
+  const auto forget = [](Item**, size_t) {};
+  for (LabelIndex& index : indexes_->by_label) {
+    if (!index.empty()) return index.DropSome(nodes, forget), false;
+  }
+  if (!indexes_->by_deadline.empty()) return indexes_->by_deadline.DropSome(nodes, forget), false;
+  if (indexes_->by_hash.size() > 0) return indexes_->by_hash.DropSome(nodes), false;
+  Allocator& allocator = indexes_->allocator;
+  const bool empty = indexes_->by_key.DropSome(nodes, [&](Item** items, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      if (i + 8 < count) __builtin_prefetch(items[i + 8]);
+      Item::Destroy(allocator, items[i]);
+    }
+  });
+  if (empty) indexes_.reset();
+  return empty;
+}
+
+// --- Keyspace -------------------------------------------------------------------------------------
+
+Keyspace::Keyspace(Allocator& allocator, int database, uint64_t hash_seed)
+    : allocator_(&allocator),
+      database_(database),
+      hash_seed_(hash_seed),
+      indexes_(std::make_unique<Indexes>(allocator, hash_seed)) {}
+
+Keyspace::~Keyspace() {
+  effects_ = nullptr;
+  DetachedItems all(std::move(indexes_));
+}
+
+uint64_t Keyspace::HashOf(std::string_view key) const { return HashBytes(key, hash_seed_); }
+
+const Item* Keyspace::Find(std::string_view key, TimeMs now_ms) const {
+  const Item* item = indexes_->by_hash.Find(key, HashOf(key));
+  return item != nullptr && item->IsVisible(now_ms) ? item : nullptr;
+}
+
+KeyRef Keyspace::Open(std::string_view key, TimeMs now_ms) {
+  const uint64_t hash = HashOf(key);
+  Item* item = indexes_->by_hash.Find(key, hash);
+  if (item != nullptr && !item->IsVisible(now_ms)) {
+    ++expired_;
+    Erase(item, hash, Origin::kExpired);
+    item = nullptr;
+  }
+  return {this, key, hash, item};
+}
+
+size_t Keyspace::VisibleItems(TimeMs now_ms) const {
+  const size_t all = indexes_->by_key.size();
+  if (indexes_->by_deadline.empty()) return all;
+  const DeadlineBytes next(now_ms + 1);
+  return all - indexes_->by_deadline.Rank({next.bytes, sizeof next.bytes});
+}
+
+TimeMs Keyspace::NextDeadline() const {
+  const DeadlineIndex::Cursor first = indexes_->by_deadline.First();
+  return first.Valid() ? first.item()->deadline_ms() : kNoDeadline;
+}
+
+int64_t Keyspace::AverageTtlMs(TimeMs now_ms) const {
+  const size_t count = indexes_->by_deadline.size();
+  if (count == 0) return 0;
+  constexpr size_t kSample = 16;
+  const size_t steps = std::min(count, kSample);
+  int64_t sum = 0;
+  for (size_t i = 0; i < steps; ++i) {
+    const Item* item = indexes_->by_deadline.Nth(i * count / steps);
+    sum += std::max<int64_t>(item->deadline_ms() - now_ms, 0) / static_cast<int64_t>(steps);
+  }
+  return sum;
+}
+
+const Item* Keyspace::RandomItem(uint64_t random, TimeMs now_ms) const {
+  const size_t count = indexes_->by_key.size();
+  if (count == 0 || VisibleItems(now_ms) == 0) return nullptr;
+  // Those past their deadline are few for a moment; a bounded number of draws, then a walk.
+  for (int draw = 0; draw < 32; ++draw) {
+    const Item* item = indexes_->by_key.Nth(static_cast<size_t>(random % count));
+    if (item->IsVisible(now_ms)) return item;
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    random ^= random >> 33;
+  }
+  for (KeyIndex::Cursor at = indexes_->by_key.First(); at.Valid(); at.Next()) {
+    if (at.item()->IsVisible(now_ms)) return at.item();
+  }
+  return nullptr;
+}
+
+size_t Keyspace::ExpireSome(TimeMs now_ms, size_t most) {
+  size_t removed = 0;
+  while (removed < most) {
+    const DeadlineIndex::Cursor first = indexes_->by_deadline.First();
+    if (!first.Valid() || first.item()->IsVisible(now_ms)) break;
+    Item* item = first.item();
+    ++expired_;
+    Erase(item, HashOf(item->key()), Origin::kExpired);
+    ++removed;
+  }
+  return removed;
+}
+
+DetachedItems Keyspace::Detach() {
+  if (effects_ != nullptr) effects_->WillFlush(database_);
+  changes_ += indexes_->by_key.size();
+  auto empty = std::make_unique<Indexes>(*allocator_, hash_seed_);
+  indexes_.swap(empty);
+  return DetachedItems(std::move(empty));
+}
+
+Item* Keyspace::Create(std::string_view key, uint64_t hash, const ItemState& state, Origin origin) {
+  Item* item = Item::Create(*allocator_, key, state);
+  indexes_->by_hash.Insert(item, hash);
+  indexes_->by_key.Insert(item);
+  if (item->has_labels()) {
+    for (size_t n = 0; n < limits::kLabels; ++n) {
+      if (!state.labels[n].empty()) indexes_->by_label[n].Insert(item);
+    }
+  }
+  if (item->has_deadline()) indexes_->by_deadline.Insert(item);
+  ++changes_;
+  if (effects_ != nullptr) effects_->DidChange(database_, ChangeKind::kCreated, *item, origin);
+  return item;
+}
+
+void Keyspace::Replace(Item* item, const ItemState& state, Origin origin) {
+  if (effects_ != nullptr) effects_->WillChange(database_, *item, origin);
+  // Out of every index whose text changes, change, back in.
+  std::array<bool, limits::kLabels> moved{};
+  const bool any_label = item->has_labels() ||
+                         std::any_of(state.labels.begin(), state.labels.end(),
+                                     [](std::string_view label) { return !label.empty(); });
+  if (any_label) {
+    for (int n = 0; n < limits::kLabels; ++n) {
+      const std::string_view old = item->label(n);
+      const auto at = static_cast<size_t>(n);
+      moved[at] = old != state.labels[at];
+      if (moved[at] && !old.empty()) indexes_->by_label[at].Erase(item);
+    }
+  }
+  const bool deadline_moves = item->deadline_ms() != state.deadline_ms;
+  if (deadline_moves && item->has_deadline()) indexes_->by_deadline.Erase(item);
+  item->Assign(*allocator_, state);
+  if (any_label) {
+    for (size_t n = 0; n < limits::kLabels; ++n) {
+      if (moved[n] && !item->label(static_cast<int>(n)).empty()) indexes_->by_label[n].Insert(item);
+    }
+  }
+  if (deadline_moves && item->has_deadline()) indexes_->by_deadline.Insert(item);
+  ++changes_;
+  if (effects_ != nullptr) effects_->DidChange(database_, ChangeKind::kUpdated, *item, origin);
+}
+
+void Keyspace::Erase(Item* item, uint64_t hash, Origin origin) {
+  if (effects_ != nullptr) effects_->WillChange(database_, *item, origin);
+  for (int n = 0; item->has_labels() && n < limits::kLabels; ++n) {
+    if (!item->label(n).empty()) indexes_->by_label[static_cast<size_t>(n)].Erase(item);
+  }
+  if (item->has_deadline()) indexes_->by_deadline.Erase(item);
+  indexes_->by_key.Erase(item);
+  indexes_->by_hash.Erase(item, hash);
+  ++changes_;
+  if (effects_ != nullptr) effects_->DidChange(database_, ChangeKind::kDeleted, *item, origin);
+  Item::Destroy(*allocator_, item);
+}
+
+size_t Keyspace::index_bytes() const {
+  size_t bytes = indexes_->by_hash.allocated_bytes() + indexes_->by_key.allocated_bytes() +
+                 indexes_->by_deadline.allocated_bytes();
+  for (const LabelIndex& index : indexes_->by_label) bytes += index.allocated_bytes();
+  return bytes;
+}
+
+void Keyspace::CheckInvariants() const {
+  indexes_->by_hash.CheckInvariants();
+  indexes_->by_key.CheckInvariants();
+  indexes_->by_deadline.CheckInvariants();
+  AMPT_ASSERT(indexes_->by_hash.size() == indexes_->by_key.size());
+  std::array<size_t, limits::kLabels> labelled{};
+  size_t deadlines = 0;
+  for (KeyIndex::Cursor at = indexes_->by_key.First(); at.Valid(); at.Next()) {
+    const Item* item = at.item();
+    AMPT_ASSERT(item->IsConsistent());
+    AMPT_ASSERT(indexes_->by_hash.Find(item->key(), HashOf(item->key())) == item);
+    std::string flat;
+    for (int n = 0; n < limits::kLabels; ++n) {
+      if (item->label(n).empty()) continue;
+      ++labelled[static_cast<size_t>(n)];
+      const LabelIndex& index = indexes_->by_label[static_cast<size_t>(n)];
+      const auto found = index.Seek(ByLabel{n}.TextOf(*item).Flat(&flat));
+      AMPT_ASSERT(found.Valid() && found.item() == item);
+    }
+    if (item->has_deadline()) {
+      ++deadlines;
+      const auto& text = ByDeadline().TextOf(*item);
+      const auto found = indexes_->by_deadline.Seek(text.Flat(&flat));
+      AMPT_ASSERT(found.Valid() && found.item() == item);
+    }
+  }
+  for (size_t n = 0; n < limits::kLabels; ++n) {
+    indexes_->by_label[n].CheckInvariants();
+    AMPT_ASSERT(indexes_->by_label[n].size() == labelled[n]);
+  }
+  AMPT_ASSERT(indexes_->by_deadline.size() == deadlines);
+}
+
+uint64_t Keyspace::Digest(TimeMs now_ms) const {
+  uint64_t digest = 0;
+  std::string text;
+  for (KeyIndex::Cursor at = indexes_->by_key.First(); at.Valid(); at.Next()) {
+    const Item* item = at.item();
+    if (!item->IsVisible(now_ms)) continue;
+    const auto field = [&](std::string_view bytes) {
+      text.append(IntegerText(static_cast<int64_t>(bytes.size())).view()).append(1, ':');
+      text.append(bytes);
+    };
+    text.clear();
+    field(item->key());
+    field(item->value().text);
+    field(IntegerText(static_cast<int64_t>(item->value().type)));
+    field(IntegerText(item->created_s()));
+    field(IntegerText(item->modified_s()));
+    field(IntegerText(item->deadline_ms()));
+    for (int n = 0; n < limits::kLabels; ++n) field(item->label(n));
+    digest += HashBytes(text, static_cast<uint64_t>(database_));
+  }
+  return digest;
+}
+
+}  // namespace ampt
