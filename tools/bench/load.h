@@ -1,0 +1,88 @@
+// The load generator: one thread, epoll, requests written out before the clock starts. It spends a
+// recv and a send per batch and little else, so that the server is what saturates.
+//
+// Closed loop: every connection sends a batch of P requests, waits for its P replies, sends the
+// next. Open loop: batches are due at fixed times whatever the server does, and a latency counts
+// from when its request was due. A server that stalls is charged for every request it kept waiting,
+// also for those that could not even be sent (no coordinated omission).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tools/bench/histogram.h"
+#include "tools/bench/resp.h"
+
+namespace ampt::bench {
+
+// Requests in wire form, cut into batches of `depth`; the last may be shorter.
+class Batches {
+ public:
+  explicit Batches(size_t depth) : depth_(depth) {}
+
+  void Add(std::initializer_list<std::string_view> words) { Add(words.begin(), words.size()); }
+  void Add(const std::string_view* words, size_t count);
+
+  size_t size() const { return begins_.size(); }
+  size_t requests() const { return requests_; }
+  size_t depth() const { return depth_; }
+  std::string_view bytes_of(size_t batch) const;
+  size_t requests_in(size_t batch) const;
+
+ private:
+  size_t depth_;
+  size_t requests_ = 0;
+  std::string bytes_;
+  std::vector<size_t> begins_;
+};
+
+struct LoadResult {
+  uint64_t requests = 0;
+  uint64_t reply_bytes = 0;
+  int64_t elapsed_ns = 0;
+  int64_t generator_cpu_ns = 0;
+};
+
+// A set of connections to one server, reused from run to run.
+class Load {
+ public:
+  // Throws Failure if a connection is refused.
+  Load(uint16_t port, size_t clients);
+  ~Load();
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  // Sends all of `batches` and waits for every reply. Throws Failure on an error reply, a lost
+  // connection, 30 s without progress, SIGINT or SIGTERM.
+  LoadResult RunClosed(const Batches& batches);
+
+  // The same at `rate` requests per second; adds each latency to `latencies`.
+  LoadResult RunOpen(const Batches& batches, double rate, Histogram* latencies);
+
+ private:
+  struct Connection;
+
+  LoadResult Run(const Batches& batches, double rate, Histogram* latencies);
+  void Submit(Connection* connection, const Batches& batches, size_t batch, int64_t due_ns);
+  void Send(Connection* connection);
+  size_t Receive(Connection* connection, Histogram* latencies, uint64_t* reply_bytes);
+
+  int epoll_fd_;
+  int signal_fd_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<char> buffer_;
+};
+
+// Nanoseconds of the monotonic clock.
+int64_t NowNs();
+
+// Makes SIGINT and SIGTERM end the next or running Load with a Failure, so that servers are stopped
+// and directories removed on the way out. Call once, before anything else.
+void CatchInterrupts();
+
+}  // namespace ampt::bench

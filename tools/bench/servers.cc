@@ -1,0 +1,261 @@
+#include "tools/bench/servers.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+#include <thread>
+
+#include "tools/bench/resp.h"
+
+namespace ampt::bench {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+constexpr auto kStartPatience = seconds(10);
+constexpr auto kStopPatience = seconds(10);
+constexpr auto kPoll = milliseconds(5);
+
+constexpr std::string_view kRedisOptions =
+    " --port {port} --bind 127.0.0.1 --dir {dir} --save '' --appendonly no";
+
+// The program of that name on PATH, or "".
+std::string OnPath(const std::string& program) {
+  const char* path = getenv("PATH");
+  std::string_view left = path != nullptr ? path : "";
+  while (!left.empty()) {
+    const size_t colon = std::min(left.find(':'), left.size());
+    const std::string file = fmt::format("{}/{}", left.substr(0, colon), program);
+    if (access(file.c_str(), X_OK) == 0) return file;
+    left.remove_prefix(std::min(colon + 1, left.size()));
+  }
+  return "";
+}
+
+std::string BesideThisProgram(const std::string& program) {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return self.parent_path() / program;
+}
+
+std::string DefaultCommand(const std::string& name) {
+  if (name == "redis") return fmt::format("redis-server{}", kRedisOptions);
+  if (name == "valkey") return fmt::format("valkey-server{}", kRedisOptions);
+  if (name == "ampt") {
+    return fmt::format("'{}' --port {{port}} --dir {{dir}} --appendonly no",
+                       BesideThisProgram("ampt-server"));
+  }
+  return "";
+}
+
+std::string Replace(std::string text, std::string_view what, std::string_view with) {
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) {
+    text.replace(at, what.size(), with);
+  }
+  return text;
+}
+
+// Free now; that it stays free until the server binds it is likely, not certain.
+uint16_t FreePort() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool bound = bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                     getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  close(fd);
+  if (!bound) throw Failure("no free port on 127.0.0.1");
+  return ntohs(address.sin_port);
+}
+
+std::string NewDirectory() {
+  std::string path = std::filesystem::temp_directory_path() / "ampt-bench-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) {
+    throw Failure(fmt::format("cannot make a directory like {}: {}", path, std::strerror(errno)));
+  }
+  return path;
+}
+
+// The child's half of a start: never returns.
+[[noreturn]] void Become(const std::string& command, const std::string& log, int core,
+                         pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(127);  // it died before the line above took effect
+  setpgid(0, 0);                        // a ^C at the terminal is ours; we stop the server
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  PinTo(core);
+  const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+  dup2(out, STDOUT_FILENO);
+  dup2(out, STDERR_FILENO);
+  const std::string script = "exec " + command;
+  execl("/bin/sh", "sh", "-c", script.c_str(), nullptr);
+  _exit(127);
+}
+
+}  // namespace
+
+std::vector<ServerSpec> DefaultServers() {
+  std::vector<ServerSpec> servers;
+  for (const std::string name : {"redis", "ampt", "valkey"}) {
+    if (name == "valkey" && OnPath("valkey-server").empty()) continue;
+    servers.push_back({name, DefaultCommand(name)});
+  }
+  return servers;
+}
+
+ServerSpec ParseServer(const std::string& text) {
+  const size_t equals = text.find('=');
+  const std::string name = text.substr(0, equals);
+  const std::string command =
+      equals == std::string::npos ? DefaultCommand(name) : text.substr(equals + 1);
+  if (name.empty() || command.empty()) {
+    throw Failure(
+        fmt::format("--server {}: give name=command, or one of redis, ampt, valkey", text));
+  }
+  return {name, command};
+}
+
+Cores ChooseCores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  Cores cores;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return cores;
+  if (CPU_COUNT(&allowed) < 2) return cores;
+  for (int core = 0; cores.generator < 0; core++) {
+    if (CPU_ISSET(core, &allowed)) (cores.server < 0 ? cores.server : cores.generator) = core;
+  }
+  return cores;
+}
+
+void PinTo(int core) {
+  if (core < 0) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(core, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+Server::Server(const ServerSpec& spec, int core)
+    : name_(spec.name), version_(spec.name), directory_(NewDirectory()), port_(FreePort()) {
+  const std::string command =
+      Replace(Replace(spec.command, "{port}", std::to_string(port_)), "{dir}", directory_);
+  const std::string log = directory_ + "/server.log";
+  const pid_t parent = getpid();
+  pid_ = fork();
+  if (pid_ == 0) Become(command, log, core, parent);
+  try {
+    if (pid_ < 0) throw Failure(fmt::format("cannot fork: {}", std::strerror(errno)));
+    AwaitReady();
+    Identify();
+  } catch (const Failure& failure) {
+    const std::string autopsy = Autopsy();
+    Stop();
+    throw Failure(fmt::format("{}: {}\ncommand: {}\n{}", name_, failure.what(), command, autopsy));
+  }
+}
+
+Server::~Server() {
+  Stop();
+}
+
+void Server::AwaitReady() {
+  const auto deadline = steady_clock::now() + kStartPatience;
+  while (steady_clock::now() < deadline) {
+    if (Ended()) throw Failure("the server did not start");
+    if (const int fd = Connect(port_); fd >= 0) {
+      close(fd);
+      if (!Client(port_).Ask({"PING"}).error()) return;  // else: it is still loading
+    }
+    std::this_thread::sleep_for(kPoll);
+  }
+  throw Failure("the server does not answer PING");
+}
+
+void Server::Identify() {
+  Client client(port_);
+  speaks_ampt_ = !client.Ask({"AMPT.COUNT", "*"}).error();
+  const std::string info = client.Ask({"INFO", "server"}).text;
+  for (const std::string_view product : {"ampt", "valkey", "redis"}) {
+    const std::string field = fmt::format("\n{}_version:", product);
+    const size_t at = info.find(field);
+    if (at == std::string::npos) continue;
+    const size_t begin = at + field.size();
+    version_ = fmt::format("{} {}", product,
+                           info.substr(begin, info.find_first_of("\r\n", begin) - begin));
+    return;
+  }
+}
+
+bool Server::Ended() {
+  if (!reaped_) reaped_ = waitpid(pid_, &wait_status_, WNOHANG) == pid_;
+  return reaped_;
+}
+
+void Server::Stop() {
+  if (pid_ > 0 && !Ended()) {
+    kill(pid_, SIGTERM);
+    const auto deadline = steady_clock::now() + kStopPatience;
+    while (!Ended()) {
+      if (steady_clock::now() > deadline) kill(pid_, SIGKILL);
+      std::this_thread::sleep_for(kPoll);
+    }
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+int64_t Server::CpuNs() const {
+  clockid_t clock;
+  timespec used;
+  if (clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &used) != 0) {
+    throw Failure("cannot read the server's CPU time: it has ended");
+  }
+  return used.tv_sec * int64_t{1'000'000'000} + used.tv_nsec;
+}
+
+uint64_t Server::RssBytes() const {
+  std::ifstream status(fmt::format("/proc/{}/status", pid_));
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return std::stoull(line.substr(6)) * 1024;
+  }
+  throw Failure("cannot read the server's memory: it has ended");
+}
+
+std::string Server::Autopsy() {
+  std::string story;
+  if (Ended() && WIFSIGNALED(wait_status_)) {
+    story = fmt::format("it was ended by signal {}\n", WTERMSIG(wait_status_));
+  } else if (Ended()) {
+    story = fmt::format("it ended with status {}\n", WEXITSTATUS(wait_status_));
+  }
+  std::ifstream log(directory_ + "/server.log");
+  std::string text{std::istreambuf_iterator<char>(log), std::istreambuf_iterator<char>()};
+  constexpr size_t kTailBytes = 2000;
+  if (text.size() > kTailBytes) text.erase(0, text.size() - kTailBytes);
+  return story + (text.empty() ? "it wrote nothing" : "its last output:\n" + text);
+}
+
+}  // namespace ampt::bench

@@ -1,0 +1,77 @@
+// The servers under test: started on a free loopback port in a directory of their own, watched from
+// outside, stopped by process id.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ampt::bench {
+
+struct ServerSpec {
+  std::string name;
+  std::string command;  // for sh; {port} and {dir} are replaced
+};
+
+// The servers `make bench` compares: redis, ampt (the ampt-server beside this program) and, where
+// it is installed, valkey. The first is the baseline, the second the subject.
+std::vector<ServerSpec> DefaultServers();
+
+// "name=command", or the name of a default server. Throws Failure on anything else.
+ServerSpec ParseServer(const std::string& text);
+
+// Two cores that do not disturb each other, or -1 and -1 (anywhere) where this process has only
+// one.
+struct Cores {
+  int server = -1;
+  int generator = -1;
+};
+Cores ChooseCores();
+
+// Pins the calling process; no effect for core -1.
+void PinTo(int core);
+
+// A running server. Dies with this process, however that ends.
+class Server {
+ public:
+  // Starts it and waits until it answers PING. Throws Failure, with the end of the server's output,
+  // if it ends before or takes over 10 s.
+  Server(const ServerSpec& spec, int core);
+  // Stops it and removes its directory.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  const std::string& name() const { return name_; }
+  const std::string& version() const { return version_; }  // "redis 7.0.15", or the name alone
+  uint16_t port() const { return port_; }
+  // Whether it knows the AMPT commands.
+  bool speaks_ampt() const { return speaks_ampt_; }
+
+  // CPU time of all its threads, living and ended, user and kernel. Exact, not in clock ticks.
+  int64_t CpuNs() const;
+  // Resident memory.
+  uint64_t RssBytes() const;
+
+  // What a person needs to know when it failed: how it ended, if it did, and its last output.
+  std::string Autopsy();
+
+ private:
+  void AwaitReady();
+  void Identify();
+  bool Ended();
+  void Stop();
+
+  std::string name_;
+  std::string version_;
+  std::string directory_;
+  uint16_t port_;
+  pid_t pid_ = -1;
+  int wait_status_ = 0;
+  bool reaped_ = false;
+  bool speaks_ampt_ = false;
+};
+
+}  // namespace ampt::bench
