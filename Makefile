@@ -33,7 +33,7 @@ else
 endif
 
 CORE_SRC   := $(wildcard src/base/*.cc src/model/*.cc src/event/*.cc commands/*.cc)
-SERVER_SRC := $(wildcard persistence/*.cc) $(filter-out src/server/main.cc,$(wildcard src/server/*.cc))
+SERVER_SRC := $(filter-out src/server/main.cc,$(wildcard src/server/*.cc))
 UNIT_SRC   := $(wildcard tests/unit/*.cc tests/oracle/*.cc)
 WIRE_SRC   := $(wildcard tests/server/*.cc)
 BENCH_OBJ  := $(patsubst %.cc,$B/obj/%.o,$(wildcard tools/bench/*.cc))

@@ -33,6 +33,8 @@ inline constexpr int64_t kRelativeTtlSeconds = 315360000;
 
 // SCAN.
 inline constexpr size_t kScanCursors = 65536;    // remembered positions per database
+// What their keys may take. Enough for all of them with the longest keys AMPT commands write.
+inline constexpr size_t kScanCursorBytes = 64u << 20;
 inline constexpr size_t kScanItemsPerCall = 2000;  // COUNT is a wish; this keeps a call near 1 ms
 
 // Work in slices.

@@ -73,9 +73,9 @@ class Item {
   // A 24-bit word for LRU and LFU, free for the eviction policy.
   uint32_t access() const { return access_; }
   void set_access(uint32_t access) { access_ = access; }
-  // Two bits that belong to a running snapshot.
+  // Two bits that belong to a running snapshot, no part of the item's state.
   uint32_t snapshot_mark() const { return snapshot_mark_; }
-  void set_snapshot_mark(uint32_t mark) { snapshot_mark_ = mark & 3; }
+  void set_snapshot_mark(uint32_t mark) const { snapshot_mark_ = mark & 3; }
 
   // Replaces all but the key. The caller has unlinked the item from every label and deadline index
   // whose text changes. `state` may hold views of this very item. Cost: a copy of the tail.
@@ -132,7 +132,7 @@ class Item {
   uint32_t type_ : 3;
   uint32_t is_outside_ : 1;
   uint32_t has_deadline_ : 1;
-  uint32_t snapshot_mark_ : 2;
+  mutable uint32_t snapshot_mark_ : 2;
   uint32_t spare_ : 1;
   uint32_t key_size_ : 17;
   uint32_t label_mask_ : 5;

@@ -1,0 +1,44 @@
+// PEXPIRETIME. See expire_family.h.
+#include "commands/expire_family.h"
+#include "commands/grammar.h"
+
+namespace ampt {
+namespace {
+
+using namespace grammar;
+
+struct Args {
+  std::string_view key;
+};
+
+constexpr auto kGrammar = Redis<Args>(Key("key", &Args::key));
+
+constexpr Example kExamples[] = {
+    {"SET session open PXAT 33177117420000", "OK"},
+    {"PEXPIRETIME session", "(integer) 33177117420000"},
+};
+
+constexpr Spec kSpec{
+    .name = "pexpiretime",
+    .group = Group::kGeneric,
+    .summary =
+        "Returns a key's deadline in milliseconds since 1970: -1 without deadline, -2 if it does "
+        "not exist",
+    .since = "7.0.0",
+    .complexity = "O(1)",
+    .flags = kReadonly | kFast,
+    .scope = Scope::kKey,
+    .examples = kExamples,
+};
+
+Status Run(Context& context, const Args& args) {
+  AnswerDeadline(context, args.key, kAtMillisecond);
+  return {};
+}
+
+}  // namespace
+
+extern const Command kPexpiretime;
+constexpr Command kPexpiretime = Define<kGrammar, Run>(kSpec);
+
+}  // namespace ampt

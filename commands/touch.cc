@@ -1,0 +1,46 @@
+// TOUCH. Nobody asks for the time of the last access here (OBJECT IDLETIME goes by the last write),
+// so it only counts, and makes no event. In a cluster: the sum of the nodes' answers.
+#include "commands/grammar.h"
+
+namespace ampt {
+namespace {
+
+using namespace grammar;
+
+struct Args {
+  Words keys;
+};
+
+constexpr auto kGrammar = Redis<Args>(Rest("key", &Args::keys, kAreKeys));
+
+constexpr Example kExamples[] = {
+    {"MSET a 1 b 2", "OK"},
+    {"TOUCH a b c", "(integer) 2"},
+};
+
+constexpr Spec kSpec{
+    .name = "touch",
+    .group = Group::kGeneric,
+    .summary = "Returns how many of the keys exist, as if they had been read",
+    .since = "3.2.1",
+    .complexity = "O(k) for k keys",
+    .flags = kReadonly | kFast,
+    .scope = Scope::kKeys,
+    .examples = kExamples,
+};
+
+Status Run(Context& context, const Args& args) {
+  int64_t found = 0;
+  for (const std::string_view key : args.keys) {
+    found += context.store.Find(key, context.now_ms) != nullptr;
+  }
+  context.reply.Integer(found);
+  return {};
+}
+
+}  // namespace
+
+extern const Command kTouch;
+constexpr Command kTouch = Define<kGrammar, Run>(kSpec);
+
+}  // namespace ampt

@@ -1,0 +1,91 @@
+#include "server/batch.h"
+
+namespace ampt {
+namespace {
+
+// Words that stay allocated between groups.
+constexpr size_t kKeptWords = 16 * 1024;
+
+}  // namespace
+
+void Batch::Run(std::span<Connection* const> ready, TimeMs now_ms) {
+  for (Connection* connection : ready) {
+    while (Collect(*connection)) Execute(now_ms);
+    if (group_.size() >= kGroup) Execute(now_ms);
+  }
+  Execute(now_ms);
+}
+
+bool Batch::Collect(Connection& connection) {
+  if (!connection.MayExecute()) return false;
+  const bool trusted = settings_.requirepass.empty() || connection.authenticated();
+  const RespLimits limits{static_cast<size_t>(settings_.proto_max_bulk_len), trusted};
+  while (group_.size() < kGroup) {
+    const size_t position = connection.position();
+    const size_t first_word = words_.words.size();
+    const RespParser::Result result = connection.NextCommand(limits, &words_);
+    if (result == RespParser::Result::kMore) return false;
+    if (result == RespParser::Result::kError) {
+      group_.push_back({&connection, nullptr, position, first_word, 0});
+      return false;
+    }
+    const size_t words = words_.words.size() - first_word;
+    if (words == 0) continue;
+    const Command* command = commands_.Find(words_.words[first_word]);
+    group_.push_back({&connection, command, position, first_word, words});
+    // What the next command may be depends on this one's outcome.
+    if (!trusted) return true;
+  }
+  return true;
+}
+
+void Batch::Prefetch() {
+  keys_.clear();
+  for (const Request& request : group_) {
+    if (request.command == nullptr) continue;
+    const KeyPositions& keys = request.command->grammar.keys;
+    if (keys.first <= 0 || keys.step <= 0 || request.words == 0) continue;
+    const auto first = static_cast<size_t>(keys.first);
+    const size_t last =
+        keys.last > 0 && keys.count_at == 0 ? static_cast<size_t>(keys.last) : request.words - 1;
+    const Store* store = databases_[static_cast<size_t>(request.connection->database())].get();
+    const Words words = WordsOf(request);
+    for (size_t at = first; at <= last && at < words.size() && keys_.size() < kMostKeys;
+         at += static_cast<size_t>(keys.step)) {
+      keys_.push_back({store, store->HashOf(words[at])});
+      store->Prefetch(keys_.back().hash);
+    }
+  }
+  if (keys_.size() == 1) return;  // nothing to overlap with
+  for (const KeyHash& key : keys_) key.store->PrefetchItem(key.hash);
+}
+
+void Batch::Execute(TimeMs now_ms) {
+  if (group_.empty()) return;
+  Prefetch();
+  dispatcher_.StartTiming();
+  const Connection* stopped = nullptr;
+  for (const Request& request : group_) {
+    Connection& connection = *request.connection;
+    if (&connection == stopped) continue;
+    if (!connection.MayExecute()) {
+      // Its commands are taken again when it may go on.
+      connection.GoBackTo(request.position);
+      stopped = &connection;
+      continue;
+    }
+    if (request.words == 0) {
+      owner_.ProtocolFailed(connection);
+      continue;
+    }
+    std::unique_ptr<SlicedWork> work =
+        dispatcher_.Execute(connection, request.command, WordsOf(request), now_ms);
+    if (work != nullptr) owner_.RunInSlices(connection, std::move(work));
+    connection.CheckHeldUp();
+  }
+  group_.clear();
+  words_.Clear();
+  if (words_.words.capacity() > kKeptWords) std::vector<std::string_view>().swap(words_.words);
+}
+
+}  // namespace ampt

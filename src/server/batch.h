@@ -1,0 +1,81 @@
+// Batch: the commands of all clients that were read from in one turn of the loop, worked off
+// together.
+//
+// In groups of kGroup, across connections: parse, look up, ask for the memory the keys lie in, and
+// only then execute, so that the waits for memory overlap. Fifty clients that send one command each
+// gain as much as one that sends fifty. Within a connection order is kept.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "commands/context.h"
+#include "server/connection.h"
+#include "server/dispatch.h"
+#include "server/resp_parser.h"
+
+namespace ampt {
+
+class Batch {
+ public:
+  // What is done with a command's work that is left over.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // The connection waits until the work is done.
+    virtual void RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) = 0;
+    // A protocol error ends the connection.
+    virtual void ProtocolFailed(Connection& connection) = 0;
+  };
+
+  // All outlive the batch.
+  Batch(Owner& owner, Dispatcher& dispatcher, const CommandTable& commands, Databases& databases,
+        const Settings& settings)
+      : owner_(owner),
+        dispatcher_(dispatcher),
+        commands_(commands),
+        databases_(databases),
+        settings_(settings) {}
+
+  // Works off what these connections have sent. Replies wait in their output().
+  void Run(std::span<Connection* const> ready, TimeMs now_ms);
+
+ private:
+  static constexpr size_t kGroup = 32;
+  // Enough keys of one MGET to keep the memory busy.
+  static constexpr size_t kMostKeys = 4 * kGroup;
+
+  struct Request {
+    Connection* connection;
+    const Command* command;  // null: unknown
+    size_t position;         // in the connection's buffer
+    size_t first_word;
+    size_t words;  // 0: a protocol error
+  };
+  struct KeyHash {
+    const Store* store;
+    uint64_t hash;
+  };
+
+  // Takes commands of `connection` into the group; true if more may be there.
+  bool Collect(Connection& connection);
+  void Prefetch();
+  void Execute(TimeMs now_ms);
+  Words WordsOf(const Request& request) const {
+    return Words(words_.words).subspan(request.first_word, request.words);
+  }
+
+  Owner& owner_;
+  Dispatcher& dispatcher_;
+  const CommandTable& commands_;
+  Databases& databases_;
+  const Settings& settings_;
+  RespWords words_;
+  std::vector<Request> group_;
+  std::vector<KeyHash> keys_;
+};
+
+}  // namespace ampt

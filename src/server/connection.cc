@@ -1,0 +1,339 @@
+#include "server/connection.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "commands/spec.h"
+
+namespace ampt {
+namespace {
+
+// "127.0.0.1:6379", "[::1]:6379", or "?:0" if it is not known any more.
+std::string AddressText(const sockaddr_storage& address) {
+  char text[INET6_ADDRSTRLEN];
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+    return fmt::format("{}:{}", text, ntohs(v4.sin_port));
+  }
+  if (address.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+    return fmt::format("[{}]:{}", text, ntohs(v6.sin6_port));
+  }
+  return "?:0";
+}
+
+// uv_buf_init() takes no more than 4 GiB.
+uv_buf_t BufferOf(char* data, size_t size) {
+  uv_buf_t buffer;
+  buffer.base = data;
+  buffer.len = size;
+  return buffer;
+}
+
+sockaddr_storage PeerOf(const uv_tcp_t& tcp) {
+  sockaddr_storage address{};
+  int size = sizeof address;
+  uv_tcp_getpeername(&tcp, reinterpret_cast<sockaddr*>(&address), &size);
+  return address;
+}
+
+}  // namespace
+
+Connection::Connection(Environment& environment, int64_t id, bool is_unix)
+    : environment_(environment),
+      input_(environment.buffers),
+      id_(id),
+      created_ms_(uv_now(environment.loop)),
+      last_active_ms_(created_ms_),
+      is_unix_(is_unix),
+      authenticated_(environment.settings.requirepass.empty()) {
+  if (is_unix) {
+    uv_pipe_init(environment.loop, &handle_.pipe, 0);
+  } else {
+    uv_tcp_init(environment.loop, &handle_.tcp);
+  }
+  handle_.handle.data = this;
+}
+
+// --- life
+// -----------------------------------------------------------------------------------------
+
+int Connection::Accept(uv_stream_t* listener) {
+  if (const int error = uv_accept(listener, &handle_.stream); error != 0) return error;
+  if (is_unix_) return 0;
+  // A client that is gone already makes these fail; reading will tell.
+  uv_tcp_nodelay(&handle_.tcp, 1);
+  const auto keepalive_s = static_cast<unsigned>(environment_.settings.tcp_keepalive_s);
+  if (keepalive_s > 0) uv_tcp_keepalive(&handle_.tcp, 1, keepalive_s);
+  return 0;
+}
+
+int Connection::Start() {
+  is_reading_ = true;
+  return uv_read_start(&handle_.stream, OnAllocate, OnRead);
+}
+
+void Connection::Close() {
+  if (is_closing_) return;
+  is_closing_ = true;
+  uv_close(&handle_.handle, OnClosed);
+}
+
+void Connection::Refuse(std::string_view text) {
+  const uv_buf_t buffer = BufferOf(const_cast<char*>(text.data()), text.size());
+  uv_try_write(&handle_.stream, &buffer, 1);
+  Close();
+}
+
+void Connection::OnClosed(uv_handle_t* handle) {
+  Connection& self = Of(handle);
+  self.environment_.owner.HasClosed(self);
+}
+
+// --- requests
+// -------------------------------------------------------------------------------------
+
+void Connection::OnAllocate(uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+  Connection& self = Of(handle);
+  // One read a turn, so that a client that sends without end is not served without end.
+  if (self.is_listed_) {
+    *buffer = BufferOf(nullptr, 0);
+    return;
+  }
+  self.input_.MakeRoom(self.parser_.wanted());
+  *buffer = BufferOf(self.input_.room(), self.input_.room_bytes());
+}
+
+void Connection::OnRead(uv_stream_t* stream, ssize_t bytes, const uv_buf_t*) {
+  Connection& self = Of(stream);
+  if (bytes == UV_ENOBUFS) {
+    // Either it was read in this turn, or it is full of commands that wait.
+    if (!self.is_listed_) self.UpdateReading();
+    return;
+  }
+  if (bytes < 0) return self.Close();
+  ++self.environment_.statistics.reads;
+  if (bytes == 0) return self.input_.Release();
+  self.environment_.statistics.input_bytes += static_cast<uint64_t>(bytes);
+  self.last_active_ms_ = uv_now(self.environment_.loop);
+  self.input_.Filled(static_cast<size_t>(bytes));
+  if (self.input_.unparsed().size() >
+      static_cast<size_t>(self.environment_.settings.client_query_buffer_limit)) {
+    ++self.environment_.statistics.query_limit_disconnections;
+    return self.Close();
+  }
+  if (self.MayExecute()) {
+    self.environment_.owner.BecameReady(self);
+  } else {
+    self.UpdateReading();
+  }
+}
+
+RespParser::Result Connection::NextCommand(const RespLimits& limits, RespWords* words) {
+  const RespParser::Result result = parser_.Next(input_.unparsed(), limits, words);
+  if (result == RespParser::Result::kCommand) input_.Consume(parser_.consumed());
+  return result;
+}
+
+void Connection::GoBackTo(size_t position) {
+  parser_.Reset();
+  input_.set_position(position);
+}
+
+void Connection::FinishTurn() {
+  if (is_closing_) return;
+  input_.Release();
+  UpdateReading();
+}
+
+void Connection::UpdateReading() {
+  if (is_closing_) return;
+  // A client that waits is read from until its buffer is full, so that its leaving is noticed.
+  const bool is_full = input_.unparsed().size() >= BufferPool::kBlockBytes;
+  const bool wants = !close_after_reply_ && !is_held_up_ && !(is_blocked_ && is_full);
+  if (wants == is_reading_) return;
+  is_reading_ = wants;
+  if (wants) {
+    uv_read_start(&handle_.stream, OnAllocate, OnRead);
+  } else {
+    uv_read_stop(&handle_.stream);
+  }
+}
+
+// --- replies
+// --------------------------------------------------------------------------------------
+
+std::string* Connection::output() {
+  constexpr size_t kBytesWithoutBlock = 15;  // what a std::string holds in itself
+  if (output_.empty() && output_.capacity() <= kBytesWithoutBlock) {
+    output_ = environment_.buffers.TakeString();
+  }
+  return &output_;
+}
+
+void Connection::Flush() {
+  if (is_closing_ || is_sending_) return;
+  if (!output_.empty()) Send();
+  if (is_closing_ || is_sending_) return;
+  if (close_after_reply_) return Close();
+  LetGoOn();
+}
+
+void Connection::Send() {
+  const uv_buf_t all = BufferOf(output_.data(), output_.size());
+  const int sent = uv_try_write(&handle_.stream, &all, 1);
+  ++environment_.statistics.writes;
+  if (sent < 0 && sent != UV_EAGAIN) return Close();
+  const size_t done = sent > 0 ? static_cast<size_t>(sent) : 0;
+  environment_.statistics.output_bytes += done;
+  if (done == output_.size()) {
+    environment_.buffers.GiveBack(std::move(output_));
+    output_ = std::string();
+    return;
+  }
+  auto* const sending = new Sending{{}, std::move(output_), done};
+  output_ = std::string();
+  sending->request.data = sending;
+  const uv_buf_t rest = BufferOf(sending->data.data() + done, sending->data.size() - done);
+  if (uv_write(&sending->request, &handle_.stream, &rest, 1, OnSent) != 0) {
+    delete sending;
+    return Close();
+  }
+  is_sending_ = true;
+  CheckOutputLimit();
+}
+
+void Connection::OnSent(uv_write_t* request, int status) {
+  Connection& self = Of(request->handle);
+  const std::unique_ptr<Sending> sending(static_cast<Sending*>(request->data));
+  self.is_sending_ = false;
+  if (self.is_closing_) return;
+  if (status != 0) return self.Close();
+  self.environment_.statistics.output_bytes += sending->data.size() - sending->already_sent;
+  self.Flush();
+}
+
+void Connection::LetGoOn() {
+  if (!is_held_up_) return;
+  is_held_up_ = false;
+  UpdateReading();
+  if (MayExecute() && !input_.unparsed().empty()) environment_.owner.BecameReady(*this);
+}
+
+void Connection::CheckOutputLimit() {
+  const OutputBufferLimit& limit = environment_.settings.output_buffer_limit(client_class());
+  const auto unsent = static_cast<int64_t>(unsent_bytes());
+  const bool over_hard = limit.hard_bytes > 0 && unsent >= limit.hard_bytes;
+  const bool over_soft = limit.soft_bytes > 0 && unsent >= limit.soft_bytes;
+  const uint64_t now_ms = uv_now(environment_.loop);
+  if (!over_soft) {
+    over_soft_limit_since_ms_ = 0;
+  } else if (over_soft_limit_since_ms_ == 0) {
+    over_soft_limit_since_ms_ = now_ms;
+  }
+  const bool too_long =
+      over_soft && now_ms - over_soft_limit_since_ms_ > static_cast<uint64_t>(limit.soft_s) * 1000;
+  if (!over_hard && !too_long) return;
+  ++environment_.statistics.output_limit_disconnections;
+  Close();
+}
+
+void Connection::CheckTime() {
+  if (is_closing_) return;
+  CheckOutputLimit();
+  const auto timeout_ms = static_cast<uint64_t>(environment_.settings.timeout_s) * 1000;
+  if (timeout_ms > 0 && !is_blocked_ && uv_now(environment_.loop) - last_active_ms_ > timeout_ms) {
+    Close();
+  }
+}
+
+// --- what CLIENT and INFO show
+// --------------------------------------------------------------------
+
+std::string Connection::address() const {
+  if (is_unix_) return environment_.settings.unixsocket + ":0";
+  return AddressText(PeerOf(handle_.tcp));
+}
+
+std::string Connection::local_address() const {
+  if (is_unix_) return environment_.settings.unixsocket + ":0";
+  sockaddr_storage address{};
+  int size = sizeof address;
+  uv_tcp_getsockname(&handle_.tcp, reinterpret_cast<sockaddr*>(&address), &size);
+  return AddressText(address);
+}
+
+bool Connection::is_local() const {
+  if (is_unix_) return true;
+  const sockaddr_storage peer = PeerOf(handle_.tcp);
+  if (peer.ss_family == AF_INET) {
+    return ntohl(reinterpret_cast<const sockaddr_in&>(peer).sin_addr.s_addr) >> 24 == 127;
+  }
+  if (peer.ss_family != AF_INET6) return false;
+  const in6_addr& address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&address) ||
+         (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == 127);
+}
+
+int64_t Connection::age_s() const {
+  return static_cast<int64_t>(uv_now(environment_.loop) - created_ms_) / 1000;
+}
+
+std::string Connection::Describe() const {
+  std::string flags;
+  if (is_blocked_) flags += 'b';
+  if (close_after_reply_) flags += 'c';
+  if (is_unix_) flags += 'U';
+  if (no_evict_) flags += 'e';
+  if (no_touch_) flags += 'T';
+  if (flags.empty()) flags = "N";
+  uv_os_fd_t fd = -1;
+  uv_fileno(&handle_.handle, &fd);
+  const size_t unparsed = input_.unparsed().size();
+  const size_t total = sizeof *this + input_buffer_bytes() + output_buffer_bytes();
+  return fmt::format(
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
+      "multi=-1 qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs={} rbp={} obl={} oll={} omem={} "
+      "tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
+      id_, address(), local_address(), fd, name(), age_s(),
+      (uv_now(environment_.loop) - last_active_ms_) / 1000, flags, database_, unparsed,
+      input_.capacity() - unparsed, parser_.allocated_bytes(), output_.capacity(),
+      output_.capacity(), output_.size(), is_sending_ ? 1 : 0, sending_bytes(), total,
+      is_sending_ ? "rw" : "r", last_command_ != nullptr ? last_command_->spec.name : "NULL",
+      resp_version_, names_ ? names_->library : "", names_ ? names_->library_version : "");
+}
+
+// --- Session
+// --------------------------------------------------------------------------------------
+
+Connection::Names& Connection::names() {
+  if (names_ == nullptr) names_ = std::make_unique<Names>();
+  return *names_;
+}
+
+void Connection::set_name(std::string_view name) {
+  if (names_ != nullptr || !name.empty()) names().client = name;
+}
+
+void Connection::set_library(std::string_view name, std::string_view version) {
+  if (name.data() != nullptr) names().library = name;
+  if (version.data() != nullptr) names().library_version = version;
+}
+
+void Connection::Reset() {
+  database_ = 0;
+  resp_version_ = 2;
+  authenticated_ = environment_.settings.requirepass.empty();
+  no_evict_ = false;
+  no_touch_ = false;
+  reply_mode_ = ReplyMode::kOn;
+  if (names_ != nullptr) names_->client.clear();
+}
+
+}  // namespace ampt

@@ -1,0 +1,291 @@
+#include "server/info.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+
+namespace ampt {
+namespace {
+
+using Output = std::back_insert_iterator<std::string>;
+
+template <typename... T>
+void Field(std::string& out, std::string_view name, fmt::format_string<T...> format,
+           T&&... values) {
+  out.append(name).append(1, ':');
+  fmt::format_to(std::back_inserter(out), format, std::forward<T>(values)...);
+  out += "\r\n";
+}
+
+template <typename T>
+void Field(std::string& out, std::string_view name, const T& value) {
+  Field(out, name, "{}", value);
+}
+
+void Bytes(std::string& out, std::string_view name, uint64_t bytes) {
+  Field(out, name, bytes);
+  Field(out, fmt::format("{}_human", name), HumanBytes(bytes));
+}
+
+double Ratio(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+int64_t Difference(uint64_t a, uint64_t b) {
+  return static_cast<int64_t>(a - b);
+}
+
+uint64_t SystemMemoryBytes() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+double Seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+void Server(const InfoSource& source, std::string& out) {
+  utsname system{};
+  uname(&system);
+  Field(out, "redis_version", kRedisVersion);
+  Field(out, "ampt_version", kAmptVersion);
+  Field(out, "redis_mode", "standalone");
+  Field(out, "os", "{} {} {}", system.sysname, system.release, system.machine);
+  Field(out, "arch_bits", sizeof(void*) * 8);
+  Field(out, "monotonic_clock", "POSIX clock_gettime");
+  Field(out, "multiplexing_api", "epoll");
+  Field(out, "gcc_version", "{}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
+  Field(out, "process_id", getpid());
+  Field(out, "run_id", source.run_id);
+  Field(out, "tcp_port", source.settings.port);
+  Field(out, "server_time_usec", source.wall_us);
+  Field(out, "uptime_in_seconds", source.uptime_s);
+  Field(out, "uptime_in_days", source.uptime_s / 86400);
+  Field(out, "executable", source.invocation.executable);
+  Field(out, "config_file", source.invocation.config_file);
+}
+
+void Clients(const InfoSource& source, std::string& out) {
+  Field(out, "connected_clients", source.clients.connected);
+  Field(out, "cluster_connections", 0);
+  Field(out, "maxclients", source.settings.maxclients);
+  Field(out, "client_recent_max_input_buffer", source.clients.largest_input_buffer_bytes);
+  Field(out, "client_recent_max_output_buffer", source.clients.largest_output_buffer_bytes);
+  Field(out, "blocked_clients", source.clients.blocked);
+  Field(out, "tracking_clients", 0);
+}
+
+void Memory(const InfoSource& source, std::string& out) {
+  const Statistics& statistics = source.statistics;
+  const MemoryFigures& memory = statistics.memory();
+  const uint64_t used = memory.allocated_bytes;
+  const uint64_t rss = ResidentBytes();
+  const uint64_t overhead = MemoryOverheadBytes(source);
+  const uint64_t dataset = used - std::min(used, overhead);
+  const uint64_t net = used - std::min<uint64_t>(used, statistics.startup_memory_bytes());
+  Bytes(out, "used_memory", used);
+  Bytes(out, "used_memory_rss", rss);
+  Bytes(out, "used_memory_peak", statistics.peak_memory_bytes());
+  Field(out, "used_memory_peak_perc", "{:.2f}%", 100 * Ratio(used, statistics.peak_memory_bytes()));
+  Field(out, "used_memory_overhead", overhead);
+  Field(out, "used_memory_startup", statistics.startup_memory_bytes());
+  Field(out, "used_memory_dataset", dataset);
+  Field(out, "used_memory_dataset_perc", "{:.2f}%", 100 * std::min(1.0, Ratio(dataset, net)));
+  Field(out, "allocator_allocated", memory.allocated_bytes);
+  Field(out, "allocator_active", memory.active_bytes);
+  Field(out, "allocator_resident", memory.resident_bytes);
+  Bytes(out, "total_system_memory", SystemMemoryBytes());
+  Bytes(out, "maxmemory", static_cast<uint64_t>(source.settings.maxmemory));
+  Field(out, "maxmemory_policy", NameOf(source.settings.maxmemory_policy));
+  Field(out, "allocator_frag_ratio", "{:.2f}", Ratio(memory.active_bytes, memory.allocated_bytes));
+  Field(out, "allocator_frag_bytes", Difference(memory.active_bytes, memory.allocated_bytes));
+  Field(out, "allocator_rss_ratio", "{:.2f}", Ratio(memory.resident_bytes, memory.active_bytes));
+  Field(out, "allocator_rss_bytes", Difference(memory.resident_bytes, memory.active_bytes));
+  Field(out, "rss_overhead_ratio", "{:.2f}", Ratio(rss, memory.resident_bytes));
+  Field(out, "rss_overhead_bytes", Difference(rss, memory.resident_bytes));
+  Field(out, "mem_fragmentation_ratio", "{:.2f}", Ratio(rss, used));
+  Field(out, "mem_fragmentation_bytes", Difference(rss, used));
+  Field(out, "mem_clients_normal", source.clients.buffer_bytes);
+  Field(out, "mem_allocator", AllocatorName());
+  Field(out, "lazyfree_pending_objects", source.pending_frees);
+}
+
+void Persistence(const InfoSource& source, std::string& out) {
+  uint64_t changes = 0;
+  for (const auto& database : source.databases) changes += database->changes();
+  Field(out, "loading", 0);
+  Field(out, "rdb_changes_since_last_save", changes);
+  Field(out, "rdb_bgsave_in_progress", 0);
+  Field(out, "aof_enabled", 0);
+  Field(out, "aof_rewrite_in_progress", 0);
+}
+
+void Stats(const InfoSource& source, std::string& out) {
+  const Statistics& statistics = source.statistics;
+  Field(out, "total_connections_received", statistics.connections_received);
+  Field(out, "total_commands_processed", statistics.commands_processed);
+  Field(out, "instantaneous_ops_per_sec", statistics.operations().PerSecond());
+  Field(out, "total_net_input_bytes", statistics.input_bytes);
+  Field(out, "total_net_output_bytes", statistics.output_bytes);
+  Field(out, "instantaneous_input_kbps", "{:.2f}",
+        static_cast<double>(statistics.input().PerSecond()) / 1024);
+  Field(out, "instantaneous_output_kbps", "{:.2f}",
+        static_cast<double>(statistics.output().PerSecond()) / 1024);
+  Field(out, "rejected_connections", statistics.connections_rejected);
+  Field(out, "expired_keys", source.expired);
+  Field(out, "evicted_keys", 0);
+  Field(out, "total_error_replies", statistics.error_replies());
+  Field(out, "total_reads_processed", statistics.reads);
+  Field(out, "total_writes_processed", statistics.writes);
+  Field(out, "client_query_buffer_limit_disconnections", statistics.query_limit_disconnections);
+  Field(out, "client_output_buffer_limit_disconnections", statistics.output_limit_disconnections);
+}
+
+void Replication(const InfoSource& source, std::string& out) {
+  Field(out, "role", "master");
+  Field(out, "connected_slaves", 0);
+  Field(out, "master_failover_state", "no-failover");
+  Field(out, "master_replid", source.run_id);
+  Field(out, "master_repl_offset", 0);
+}
+
+void Cpu(const InfoSource&, std::string& out) {
+  rusage process{};
+  rusage thread{};
+  getrusage(RUSAGE_SELF, &process);
+  getrusage(RUSAGE_THREAD, &thread);
+  Field(out, "used_cpu_sys", "{:.6f}", Seconds(process.ru_stime));
+  Field(out, "used_cpu_user", "{:.6f}", Seconds(process.ru_utime));
+  Field(out, "used_cpu_sys_main_thread", "{:.6f}", Seconds(thread.ru_stime));
+  Field(out, "used_cpu_user_main_thread", "{:.6f}", Seconds(thread.ru_utime));
+}
+
+bool WasUsed(const CommandFigures& figures) {
+  return figures.calls + figures.rejected + figures.failed > 0;
+}
+
+void CommandStats(const InfoSource& source, std::string& out) {
+  for (const auto& row : source.statistics.commands()) {
+    const CommandFigures& figures = row->figures;
+    if (!WasUsed(figures)) continue;
+    const double micros = static_cast<double>(figures.nanos) / 1000;
+    const double per_call = figures.calls == 0 ? 0 : micros / static_cast<double>(figures.calls);
+    Field(out, fmt::format("cmdstat_{}", row->name),
+          "calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}", figures.calls,
+          figures.nanos / 1000, per_call, figures.rejected, figures.failed);
+  }
+}
+
+void ErrorStats(const InfoSource& source, std::string& out) {
+  for (const auto& [word, count] : source.statistics.errors()) {
+    Field(out, fmt::format("errorstat_{}", word), "count={}", count);
+  }
+}
+
+void LatencyStats(const InfoSource& source, std::string& out) {
+  const auto micros = [](const CommandFigures& figures, double percent) {
+    return static_cast<double>(figures.latency.Percentile(percent)) / 1000;
+  };
+  for (const auto& row : source.statistics.commands()) {
+    const CommandFigures& figures = row->figures;
+    if (figures.calls == 0) continue;
+    Field(out, fmt::format("latency_percentiles_usec_{}", row->name),
+          "p50={:.3f},p99={:.3f},p99.9={:.3f}", micros(figures, 50), micros(figures, 99),
+          micros(figures, 99.9));
+  }
+}
+
+void Cluster(const InfoSource&, std::string& out) {
+  Field(out, "cluster_enabled", 0);
+}
+
+void Keyspaces(const InfoSource& source, std::string& out) {
+  const TimeMs now_ms = source.wall_us / 1000;
+  for (const auto& database : source.databases) {
+    const size_t keys = database->VisibleItems(now_ms);
+    if (keys == 0) continue;
+    // What has come due but is not removed yet is no key any more, so it has no deadline either.
+    const size_t due = database->items() - keys;
+    Field(out, fmt::format("db{}", database->database()), "keys={},expires={},avg_ttl={}", keys,
+          database->items_with_deadline() - due, database->AverageTtlMs(now_ms));
+  }
+}
+
+struct Section {
+  std::string_view name;   // in lower case, as clients ask
+  std::string_view title;  // as it is answered
+  bool by_default;
+  void (*write)(const InfoSource& source, std::string& out);
+};
+
+// In Redis' order.
+constexpr Section kSections[] = {
+    {"server", "Server", true, Server},
+    {"clients", "Clients", true, Clients},
+    {"memory", "Memory", true, Memory},
+    {"persistence", "Persistence", true, Persistence},
+    {"stats", "Stats", true, Stats},
+    {"replication", "Replication", true, Replication},
+    {"cpu", "CPU", true, Cpu},
+    {"commandstats", "Commandstats", false, CommandStats},
+    {"errorstats", "Errorstats", true, ErrorStats},
+    {"latencystats", "Latencystats", false, LatencyStats},
+    {"cluster", "Cluster", true, Cluster},
+    {"keyspace", "Keyspace", true, Keyspaces},
+};
+
+bool IsWanted(const Section& section, std::span<const std::string_view> wanted) {
+  if (wanted.empty()) return section.by_default;
+  return std::ranges::any_of(wanted, [&](std::string_view word) {
+    return word == section.name || word == "all" || word == "everything" ||
+           (word == "default" && section.by_default);
+  });
+}
+
+}  // namespace
+
+std::string MakeInfo(const InfoSource& source, std::span<const std::string_view> sections) {
+  std::string out;
+  for (const Section& section : kSections) {
+    if (!IsWanted(section, sections)) continue;
+    if (!out.empty()) out += "\r\n";
+    out.append("# ").append(section.title).append("\r\n");
+    section.write(source, out);
+  }
+  return out;
+}
+
+size_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  size_t all_pages = 0;
+  size_t resident_pages = 0;
+  statm >> all_pages >> resident_pages;
+  return resident_pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+size_t MemoryOverheadBytes(const InfoSource& source) {
+  size_t bytes = source.statistics.startup_memory_bytes() + source.clients.buffer_bytes;
+  for (const auto& database : source.databases) bytes += database->index_bytes();
+  return bytes;
+}
+
+std::string HumanBytes(uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{}B", bytes);
+  double value = static_cast<double>(bytes);
+  constexpr std::string_view kUnits = "KMGTPE";
+  size_t unit = 0;
+  value /= 1024;
+  while (value >= 1024 && unit + 1 < kUnits.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.2f}{}", value, kUnits[unit]);
+}
+
+}  // namespace ampt

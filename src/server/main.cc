@@ -1,0 +1,79 @@
+// ampt-server: reads its settings and serves until it is told to stop.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/command_line.h"
+#include "server/config_file.h"
+#include "server/log.h"
+#include "server/process.h"
+#include "server/server.h"
+#include "server/settings.h"
+
+namespace ampt {
+namespace {
+
+Status ReadSettings(const CommandLine& line, Settings& settings) {
+  if (!line.config_file.empty()) {
+    AMPT_RETURN_IF_ERROR(ReadConfigFile(line.config_file, ReadWholeFile, settings));
+  }
+  return ReadCommandLine(line.settings, settings);
+}
+
+Status Serve(Settings& settings, const Invocation& invocation) {
+  AMPT_RETURN_IF_ERROR(EnterFolder(settings.dir));
+  Log log;
+  log.set_level(settings.loglevel);
+  AMPT_RETURN_IF_ERROR(log.Open(settings.logfile));
+  MakeRoomForClients(settings, log);
+  Server server(settings, log, invocation);
+  AMPT_RETURN_IF_ERROR(server.Listen());
+  const PidFile pid_file(settings.pidfile, log);
+  server.Run();
+  log.Warning("Stopped");
+  return {};
+}
+
+int Main(const char* program, std::vector<std::string_view> words) {
+  const CommandLine line = ParseCommandLine(words);
+  switch (line.task) {
+    case Task::kVersion:
+      fmt::print("{}", VersionText());
+      return 0;
+    case Task::kHelp:
+      fmt::print("{}", HelpText());
+      return 0;
+    case Task::kCommands:
+      fmt::print("{}", CommandsAsMarkdown(CommandTable()));
+      return 0;
+    case Task::kCheckConfig:
+    case Task::kServe:
+      break;
+  }
+  Settings settings;
+  Status status = ReadSettings(line, settings);
+  if (status.ok() && line.task == Task::kCheckConfig) {
+    fmt::print("The settings are good.\n");
+    return 0;
+  }
+  if (status.ok()) {
+    const std::string config_file =
+        line.config_file.empty() ? std::string() : AbsolutePath(line.config_file);
+    status = Serve(settings, {AbsolutePath(program), config_file});
+  }
+  if (status.ok()) return 0;
+  // The first word is for programs.
+  const std::string& text = status.text();
+  fmt::print(stderr, "ampt-server: {}\n", text.substr(text.find(' ') + 1));
+  return 1;
+}
+
+}  // namespace
+}  // namespace ampt
+
+int main(int argc, char** argv) {
+  return ampt::Main(argv[0], {argv + 1, argv + argc});
+}

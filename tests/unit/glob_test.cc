@@ -1,0 +1,114 @@
+#include "model/glob.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+namespace ampt {
+namespace {
+
+TEST(Glob, PlainTextMatchesItself) {
+  EXPECT_TRUE(GlobMatches("", ""));
+  EXPECT_TRUE(GlobMatches("abc", "abc"));
+  EXPECT_FALSE(GlobMatches("abc", "ab"));
+  EXPECT_FALSE(GlobMatches("ab", "abc"));
+  EXPECT_FALSE(GlobMatches("", "a"));
+  EXPECT_FALSE(GlobMatches("a", ""));
+}
+
+TEST(Glob, Star) {
+  EXPECT_TRUE(GlobMatches("*", ""));
+  EXPECT_TRUE(GlobMatches("**", ""));
+  EXPECT_TRUE(GlobMatches("*", "anything"));
+  EXPECT_TRUE(GlobMatches("a*", "a"));
+  EXPECT_TRUE(GlobMatches("a**", "abc"));
+  EXPECT_TRUE(GlobMatches("*c", "abc"));
+  EXPECT_FALSE(GlobMatches("*c", "abd"));
+  EXPECT_TRUE(GlobMatches("a*b*c", "a__b_b_c"));
+  EXPECT_FALSE(GlobMatches("a*b*c", "a__b_b_"));
+  // The last one must be tried again behind the first place that fits.
+  EXPECT_TRUE(GlobMatches("*ab", "aab"));
+  EXPECT_TRUE(GlobMatches("*aab*", "aaab"));
+  EXPECT_FALSE(GlobMatches("*a?", "a"));
+}
+
+TEST(Glob, QuestionMarkIsOneByte) {
+  EXPECT_TRUE(GlobMatches("a?c", "abc"));
+  EXPECT_FALSE(GlobMatches("a?c", "ac"));
+  EXPECT_FALSE(GlobMatches("?", ""));
+  EXPECT_FALSE(GlobMatches("?", "\xC3\xA9"));
+  EXPECT_TRUE(GlobMatches("??", "\xC3\xA9"));
+}
+
+TEST(Glob, Classes) {
+  EXPECT_TRUE(GlobMatches("h[ae]llo", "hallo"));
+  EXPECT_FALSE(GlobMatches("h[ae]llo", "hillo"));
+  EXPECT_TRUE(GlobMatches("h[^e]llo", "hallo"));
+  EXPECT_FALSE(GlobMatches("h[^e]llo", "hello"));
+  EXPECT_TRUE(GlobMatches("h[a-c]llo", "hbllo"));
+  EXPECT_TRUE(GlobMatches("h[c-a]llo", "hbllo"));
+  EXPECT_FALSE(GlobMatches("h[a-c]llo", "hdllo"));
+  EXPECT_TRUE(GlobMatches("[\x80-\xff]", "\xC3"));
+  EXPECT_FALSE(GlobMatches("[a-\xff]", "Z"));
+  EXPECT_TRUE(GlobMatches("*[0-9]", "key:7"));
+  EXPECT_TRUE(GlobMatches("[\\]]", "]"));
+  EXPECT_TRUE(GlobMatches("[\\^a]", "^"));
+  EXPECT_FALSE(GlobMatches("[ab]", ""));
+}
+
+TEST(Glob, OddClassesAreReadAsRedisReadsThem) {
+  EXPECT_FALSE(GlobMatches("[]", "]"));
+  EXPECT_TRUE(GlobMatches("[^]", "x"));
+  EXPECT_FALSE(GlobMatches("[", "["));
+  EXPECT_TRUE(GlobMatches("[ab", "b"));   // open to the end
+  EXPECT_TRUE(GlobMatches("[a-]", "_"));  // a range to `]`, open to the end
+  EXPECT_TRUE(GlobMatches("[a-", "-"));   // no range: nothing stands behind it
+  EXPECT_TRUE(GlobMatches("[\\", "\\"));
+}
+
+TEST(Glob, Escapes) {
+  EXPECT_TRUE(GlobMatches("a\\*c", "a*c"));
+  EXPECT_FALSE(GlobMatches("a\\*c", "abc"));
+  EXPECT_TRUE(GlobMatches("\\a", "a"));
+  EXPECT_TRUE(GlobMatches("\\\\", "\\"));
+  EXPECT_TRUE(GlobMatches("a\\", "a\\"));
+  EXPECT_TRUE(GlobMatches("*\\?", "what?"));
+}
+
+TEST(Glob, AnyByteIsAllowed) {
+  EXPECT_TRUE(GlobMatches(std::string_view("\0*", 2), std::string_view("\0\0x", 3)));
+  EXPECT_FALSE(GlobMatches(std::string_view("\0", 1), ""));
+}
+
+TEST(Glob, LettersOfEitherCase) {
+  EXPECT_FALSE(GlobMatches("MaxMemory*", "maxmemory-policy"));
+  EXPECT_TRUE(GlobMatches("MaxMemory*", "maxmemory-policy", Case::kIgnore));
+  EXPECT_TRUE(GlobMatches("[A-C]x", "bX", Case::kIgnore));
+  EXPECT_TRUE(GlobMatches("[Z]", "z", Case::kIgnore));
+}
+
+// With backtracking to every `*` this would take longer than the universe has.
+TEST(Glob, ManyStarsStayCheap) {
+  std::string pattern;
+  for (int i = 0; i < 100; ++i) pattern += "a*";
+  EXPECT_FALSE(GlobMatches(pattern + "b", std::string(2000, 'a')));
+  EXPECT_TRUE(GlobMatches(pattern, std::string(2000, 'a')));
+}
+
+TEST(Glob, Prefix) {
+  const auto literal = [](std::string_view pattern) { return PrefixOfGlob(pattern).literal; };
+  EXPECT_EQ(literal("user:*"), "user:");
+  EXPECT_EQ(literal("user:?"), "user:");
+  EXPECT_EQ(literal("user[1]"), "user");
+  EXPECT_EQ(literal("a\\*b*"), "a*b");
+  EXPECT_EQ(literal("*"), "");
+  EXPECT_EQ(literal("a\\"), "a\\");
+  EXPECT_FALSE(PrefixOfGlob("user:*").exact);
+  EXPECT_TRUE(PrefixOfGlob("user:1").exact);
+  EXPECT_TRUE(PrefixOfGlob("a\\*").exact);
+  EXPECT_TRUE(PrefixOfGlob("").exact);
+}
+
+}  // namespace
+}  // namespace ampt
