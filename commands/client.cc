@@ -302,6 +302,8 @@ Status ReadFilter(std::string_view word, std::string_view value, ClientFilter* f
   } else if (EqualsIgnoreCase(word, "type")) {
     return ReadType(value, &filter->type);
   } else if (EqualsIgnoreCase(word, "user")) {
+    // The only user there is.
+    if (value != "default") return Status::Err("No such user '" + std::string(value) + "'");
     filter->user = value;
   } else if (EqualsIgnoreCase(word, "addr")) {
     filter->address = value;

@@ -82,7 +82,7 @@ Status Run(Context& context, const Args& args) {
   } else if (context.host.AuthRequired() && !session.authenticated()) {
     return Status::Coded("NOAUTH",
                          "HELLO must be called with the client already authenticated, otherwise "
-                         "the HELLO <proto> AUTH <user> <pass> option can be used to authenticate "
+                         "the HELLO AUTH <user> <pass> option can be used to authenticate "
                          "the client and select the RESP protocol version at the same time");
   }
   if (options.name) session.set_name(*options.name);

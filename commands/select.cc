@@ -33,6 +33,9 @@ constexpr Spec kSpec{
 };
 
 Status Run(Context& context, const Args& args) {
+  if (args.database != static_cast<int32_t>(args.database)) {
+    return Status::Err("value is out of range, value must between -2147483648 and 2147483647");
+  }
   if (args.database < 0 || args.database >= static_cast<int64_t>(context.databases.size())) {
     return Status::Err("DB index is out of range");
   }

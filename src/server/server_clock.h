@@ -25,6 +25,11 @@ class ServerClock : public Clock {
   // For measuring; goes on while the clock is stopped. Cost: about 25 ns.
   static int64_t StopwatchNanos() { return Read(CLOCK_MONOTONIC); }
 
+  // Has the clock stand at a time, possibly in the past. REQUIRES: nobody has read it yet.
+  void BeginStopped(TimeMs at_ms) {
+    stopped_ = true;
+    last_us_ = at_ms * 1000;
+  }
   // Stops the clock at a time, not before the one it shows; nullopt lets it run on from there.
   void Stop(std::optional<TimeMs> at_ms) {
     WallMicros();

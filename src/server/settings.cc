@@ -368,6 +368,10 @@ constexpr Setting kTable[] = {
     Row<Choice<&S::enable_debug_command>>(
         "enable-debug-command", kAtStart,
         "Whether DEBUG may be used: no, yes, or local for connections from this machine."),
+    Row<Number<&S::debug_clock, 0, 253402300799999>>(
+        "debug-clock", kAtStart,
+        "For tests: where the clock stands until DEBUG CLOCK moves it, as epoch milliseconds; 0 is "
+        "the machine's clock."),
 };
 
 // Levenshtein's distance, with no regard to case.

@@ -72,6 +72,7 @@ struct Settings {
   LogLevel loglevel = LogLevel::kNotice;
   std::string pidfile;  // empty: none
   DebugAccess enable_debug_command = DebugAccess::kNo;
+  int64_t debug_clock = 0;  // milliseconds since 1970; 0: the machine's clock
 
   const OutputBufferLimit& output_buffer_limit(ClientClass of) const {
     return client_output_buffer_limit[static_cast<size_t>(of)];

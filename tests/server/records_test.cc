@@ -256,6 +256,7 @@ TEST_F(RecordsTest, TheServerAnswersAsRecorded) {
   ASSERT_TRUE(file) << "run the tests from the root of the repository";
   const std::vector<Record> records = ReadRecords(file);
   ASSERT_GT(records.size(), 600u);
+  StartServer({{"debug-clock", std::to_string(records.front().at_ms)}});
   test::Client client = Connect();
   for (const Record& record : records) {
     SCOPED_TRACE(record.head);
