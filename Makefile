@@ -18,7 +18,7 @@ CLANGXX ?= clang++
 CPPFLAGS += -I. -Isrc -MMD -MP
 CXXFLAGS += -std=c++20 -g -Wall -Wextra -Wno-missing-field-initializers -fno-strict-aliasing \
             -fno-omit-frame-pointer
-LDLIBS   += -luv -lxxhash -lfmt -lpthread
+LDLIBS   += -luv -lxxhash -lfmt -llz4 -lpthread
 ifeq ($(MODE),release)
   CXXFLAGS += -O2
   LDLIBS   += -ljemalloc
@@ -33,8 +33,8 @@ else
 endif
 
 CORE_SRC   := $(wildcard src/base/*.cc src/model/*.cc src/event/*.cc commands/*.cc)
-SERVER_SRC := $(filter-out src/server/main.cc,$(wildcard src/server/*.cc))
-UNIT_SRC   := $(wildcard tests/unit/*.cc tests/oracle/*.cc)
+SERVER_SRC := $(wildcard persistence/*.cc) $(filter-out src/server/main.cc,$(wildcard src/server/*.cc))
+UNIT_SRC   := $(wildcard tests/unit/*.cc tests/oracle/*.cc tests/crash/*.cc) $(filter-out %/main.cc,$(wildcard tools/check/*.cc))
 WIRE_SRC   := $(wildcard tests/server/*.cc)
 BENCH_OBJ  := $(patsubst %.cc,$B/obj/%.o,$(wildcard tools/bench/*.cc))
 

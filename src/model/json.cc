@@ -8,6 +8,10 @@
 #include <memory_resource>
 #include <vector>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <fmt/format.h>
 
 #include "base/assert.h"
@@ -62,6 +66,22 @@ const char* FindNonAscii(const char* at, const char* end) {
 }
 // What ends a run of bytes that stand for themselves in a JSON string.
 const char* FindSpecial(const char* at, const char* end) {
+#ifdef __SSE2__
+  // Pages of items spend their time here, so sixteen bytes at once where every processor can. As a
+  // signed number a byte above ASCII is below the space, too.
+  const __m128i space = _mm_set1_epi8(' ');
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i special =
+        _mm_or_si128(_mm_cmplt_epi8(bytes, space),
+                     _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)));
+    if (const int mask = _mm_movemask_epi8(special); mask != 0) {
+      return at + std::countr_zero(static_cast<unsigned>(mask));
+    }
+  }
+#endif
   return FindByte(at, end, [](uint64_t word) {
     return BytesEqual(word, '"') | BytesEqual(word, '\\') | BytesBelowSpace(word) |
            BytesAboveAscii(word);
@@ -671,7 +691,7 @@ bool AppendQuoted(std::string_view text, std::string* out) {
       at += size;
       continue;
     }
-    out->append(run, at);
+    out->append(run, static_cast<size_t>(at - run));
     if (at == end) break;
     char escape[6];
     out->append(escape, PutEscape(*at++, escape));

@@ -83,7 +83,12 @@ uint64_t Keyspace::HashOf(std::string_view key) const { return HashBytes(key, ha
 
 const Item* Keyspace::Find(std::string_view key, TimeMs now_ms) const {
   const Item* item = indexes_->by_hash.Find(key, HashOf(key));
-  return item != nullptr && item->IsVisible(now_ms) ? item : nullptr;
+  if (item == nullptr || !item->IsVisible(now_ms)) {
+    ++misses_;
+    return nullptr;
+  }
+  ++hits_;
+  return item;
 }
 
 KeyRef Keyspace::Open(std::string_view key, TimeMs now_ms) {

@@ -111,7 +111,8 @@ class Keyspace {
   void Prefetch(uint64_t hash) const { indexes_->by_hash.Prefetch(hash); }
   void PrefetchItem(uint64_t hash) const { indexes_->by_hash.PrefetchItem(hash); }
 
-  // The item if it is there and visible, for reading. The pointer is good until the next change.
+  // The item if it is there and visible, for reading; counted as a hit or a miss. The pointer is
+  // good until the next change.
   const Item* Find(std::string_view key, TimeMs now_ms) const;
   // Opens a key to read and write. An item that is past its deadline is removed first (kExpired).
   // `key` must outlive the KeyRef.
@@ -145,6 +146,9 @@ class Keyspace {
   // Changes since the start, of any origin.
   uint64_t changes() const { return changes_; }
   uint64_t expired() const { return expired_; }
+  // How often Find() found an item, and how often not.
+  uint64_t hits() const { return hits_; }
+  uint64_t misses() const { return misses_; }
   size_t index_bytes() const;
   Allocator& allocator() { return *allocator_; }
 
@@ -168,6 +172,8 @@ class Keyspace {
   ScanCursors scan_cursors_;
   uint64_t changes_ = 0;
   uint64_t expired_ = 0;
+  mutable uint64_t hits_ = 0;
+  mutable uint64_t misses_ = 0;
 };
 
 }  // namespace ampt
