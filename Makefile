@@ -101,7 +101,7 @@ $B/fuzz/%: tests/fuzz/%.cc $(FUZZ_CORE)
 	$(CLANGXX) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_CORE) -lfmt -lxxhash
 
 # --- running, testing, measuring ------------------------------------------------------------------
-.PHONY: run test asan fuzz bench tidy install
+.PHONY: run test asan fuzz bench readme tidy install
 run: build
 	@tools/run $B/ampt-server conf/ampt.conf $(ARGS)
 
@@ -122,6 +122,10 @@ fuzz: test-deps
 bench: test-deps
 	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server $B/ampt-bench
 	$B/ampt-bench $(BENCHFLAGS)
+
+# The README's table of commands, as the server prints it; a test compares the two.
+readme: build
+	@tools/readme-table $B/ampt-server
 
 tidy: test-deps
 	@tools/tidy/layers $B

@@ -25,14 +25,18 @@ std::vector<const Command*> Commands() {
   return all;
 }
 
+// The clock stands: what is left of a deadline is what was asked for.
+const Settings kStandingClock = {{"debug-clock", "1795305600000"}};
+
 TEST_F(ExamplesTest, OfEveryCommand) {
+  StartServer(kStandingClock);
   for (const Command* command : Commands()) {
     const Spec& spec = command->spec;
     SCOPED_TRACE(spec.name);
     EXPECT_TRUE(!spec.examples.empty() || !command->subcommands.empty())
         << "a command without an example";
     // What the commands of the server change outlives FLUSHALL.
-    if (spec.group == Group::kServer) StartServer();
+    if (spec.group == Group::kServer) StartServer(kStandingClock);
     Client client = Connect();
     ASSERT_EQ(client.Ask("FLUSHALL"), "OK");
     for (const Example& example : spec.examples) {
@@ -83,11 +87,25 @@ TEST_F(ExamplesTest, OfTheReadme) {
   ASSERT_TRUE(readme) << "run the tests from the root of the repository";
   const std::vector<Step> steps = ReadConsoleBlocks(readme);
   ASSERT_FALSE(steps.empty()) << "README.md shows no console";
+  StartServer(kStandingClock);
   Client client = Connect();
   for (const Step& step : steps) {
     EXPECT_EQ(client.Ask(step.command), step.reply)
         << "README.md:" << step.line << ": > " << step.command;
   }
+}
+
+// `make readme` writes it.
+TEST(ReadmeTest, ShowsTheTableOfCommands) {
+  std::ifstream readme("README.md");
+  const std::string text{std::istreambuf_iterator<char>(readme), std::istreambuf_iterator<char>()};
+  const TemporaryDirectory directory;
+  const Outcome outcome = RunServerToEnd({"--commands=md"}, directory.path());
+  ASSERT_EQ(outcome.exit_status, 0);
+  ASSERT_GT(outcome.output.size(), 1000u);
+  const size_t end = outcome.output.find_last_not_of('\n') + 1;
+  EXPECT_NE(text.find(outcome.output.substr(0, end)), std::string::npos)
+      << "run `make readme` and commit README.md";
 }
 
 }  // namespace
