@@ -36,6 +36,8 @@ extern const Command kDel;
 extern const Command kUnlink;
 extern const Command kExists;
 extern const Command kType;
+extern const Command kHlen;
+extern const Command kLlen;
 extern const Command kTouch;
 extern const Command kKeys;
 extern const Command kScan;
@@ -116,6 +118,8 @@ constexpr const Command* kAll[] = {
     &kUnlink,
     &kExists,
     &kType,
+    &kHlen,
+    &kLlen,
     &kTouch,
     &kKeys,
     &kScan,

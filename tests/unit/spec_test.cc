@@ -40,6 +40,8 @@ const std::map<std::string_view, RedisSays> kRedis = {
     {"msetnx", {-3, {1, -1, 2}}},
     {"append", {3, {1, 1, 1}}},
     {"strlen", {2, {1, 1, 1}}},
+    {"hlen", {2, {1, 1, 1}}},
+    {"llen", {2, {1, 1, 1}}},
     {"getrange", {4, {1, 1, 1}}},
     {"setrange", {4, {1, 1, 1}}},
     {"incr", {2, {1, 1, 1}}},
