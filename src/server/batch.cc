@@ -1,38 +1,55 @@
 #include "server/batch.h"
 
+#include "base/bytes.h"
+
 namespace ampt {
 namespace {
 
 // Words that stay allocated between groups.
 constexpr size_t kKeptWords = 16 * 1024;
 
+// No command of ours, but what an HTTP request with a body begins with, or one of its lines.
+bool IsHttp(std::string_view word) {
+  return EqualsIgnoreCase(word, "post") || EqualsIgnoreCase(word, "host:");
+}
+
 }  // namespace
 
 void Batch::Run(std::span<Connection* const> ready, TimeMs now_ms) {
   for (Connection* connection : ready) {
     while (Collect(*connection)) Execute(now_ms);
-    if (group_.size() >= kGroup) Execute(now_ms);
+    if (group_size_ == kGroup) Execute(now_ms);
   }
   Execute(now_ms);
+}
+
+const Command* Batch::Find(std::string_view name) {
+  if (latest_ != nullptr && name == latest_name_) return latest_;
+  const Command* command = commands_.Find(name);
+  if (command != nullptr) {
+    latest_ = command;
+    latest_name_ = name;
+  }
+  return command;
 }
 
 bool Batch::Collect(Connection& connection) {
   if (!connection.MayExecute()) return false;
   const bool trusted = settings_.requirepass.empty() || connection.authenticated();
   const RespLimits limits{static_cast<size_t>(settings_.proto_max_bulk_len), trusted};
-  while (group_.size() < kGroup) {
+  while (group_size_ < kGroup) {
     const size_t position = connection.position();
     const size_t first_word = words_.words.size();
     const RespParser::Result result = connection.NextCommand(limits, &words_);
     if (result == RespParser::Result::kMore) return false;
     if (result == RespParser::Result::kError) {
-      group_.push_back({&connection, nullptr, position, first_word, 0});
+      group_[group_size_++] = {&connection, nullptr, position, first_word, 0};
       return false;
     }
     const size_t words = words_.words.size() - first_word;
     if (words == 0) continue;
-    const Command* command = commands_.Find(words_.words[first_word]);
-    group_.push_back({&connection, command, position, first_word, words});
+    const Command* command = Find(words_.words[first_word]);
+    group_[group_size_++] = {&connection, command, position, first_word, words};
     // What the next command may be depends on this one's outcome.
     if (!trusted) return true;
   }
@@ -41,7 +58,7 @@ bool Batch::Collect(Connection& connection) {
 
 void Batch::Prefetch() {
   keys_.clear();
-  for (const Request& request : group_) {
+  for (const Request& request : Group()) {
     if (request.command == nullptr) continue;
     const KeyPositions& keys = request.command->grammar.keys;
     if (keys.first <= 0 || keys.step <= 0 || request.words == 0) continue;
@@ -61,11 +78,11 @@ void Batch::Prefetch() {
 }
 
 void Batch::Execute(TimeMs now_ms) {
-  if (group_.empty()) return;
+  if (group_size_ == 0) return;
   Prefetch();
   dispatcher_.StartTiming();
   const Connection* stopped = nullptr;
-  for (const Request& request : group_) {
+  for (const Request& request : Group()) {
     Connection& connection = *request.connection;
     if (&connection == stopped) continue;
     if (!connection.MayExecute()) {
@@ -78,12 +95,17 @@ void Batch::Execute(TimeMs now_ms) {
       owner_.ProtocolFailed(connection);
       continue;
     }
+    if (request.command == nullptr && IsHttp(words_.words[request.first_word])) {
+      owner_.HttpCame(connection);
+      continue;
+    }
     std::unique_ptr<SlicedWork> work =
         dispatcher_.Execute(connection, request.command, WordsOf(request), now_ms);
     if (work != nullptr) owner_.RunInSlices(connection, std::move(work));
     connection.CheckHeldUp();
   }
-  group_.clear();
+  dispatcher_.StopTiming();
+  group_size_ = 0;
   words_.Clear();
   if (words_.words.capacity() > kKeptWords) std::vector<std::string_view>().swap(words_.words);
 }

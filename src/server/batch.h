@@ -6,10 +6,13 @@
 // gain as much as one that sends fifty. Within a connection order is kept.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "commands/context.h"
@@ -29,6 +32,8 @@ class Batch {
     virtual void RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) = 0;
     // A protocol error ends the connection.
     virtual void ProtocolFailed(Connection& connection) = 0;
+    // A web browser, made by some page to talk to this server: ends the connection, unanswered.
+    virtual void HttpCame(Connection& connection) = 0;
   };
 
   // All outlive the batch.
@@ -62,8 +67,11 @@ class Batch {
 
   // Takes commands of `connection` into the group; true if more may be there.
   bool Collect(Connection& connection);
+  // The command of that name; null: there is none. Mostly it is the same one again.
+  const Command* Find(std::string_view name);
   void Prefetch();
   void Execute(TimeMs now_ms);
+  std::span<const Request> Group() const { return {group_.data(), group_size_}; }
   Words WordsOf(const Request& request) const {
     return Words(words_.words).subspan(request.first_word, request.words);
   }
@@ -74,7 +82,10 @@ class Batch {
   Databases& databases_;
   const Settings& settings_;
   RespWords words_;
-  std::vector<Request> group_;
+  const Command* latest_ = nullptr;
+  std::string latest_name_;  // as it was written
+  std::array<Request, kGroup> group_;
+  size_t group_size_ = 0;
   std::vector<KeyHash> keys_;
 };
 

@@ -134,7 +134,10 @@ Status ReadText(std::string_view text, const std::string& name, const FileReader
     const std::optional<std::vector<std::string>> words = SplitWords(line);
     if (!words) {
       const std::string_view first = line.substr(0, line.find_first_of(" \t"));
-      status = ErrorAt(place, fmt::format("'{}': quotes are not balanced", first));
+      const Setting* setting = FindSetting(first);
+      const bool may_show = setting != nullptr && !setting->secret;
+      status =
+          ErrorAt(place, fmt::format("'{}': quotes are not balanced", may_show ? line : first));
       return;
     }
     const std::string& directive = words->front();
@@ -248,7 +251,7 @@ Status ReadConfigText(std::string_view text, const std::string& name, const File
 Status ReadConfigFile(const std::string& path, const FileReader& read, Settings& settings) {
   const Result<std::string> text = read(path);
   if (!text.ok()) {
-    return ErrorAt(path, fmt::format("cannot read this file: {}", ReasonOf(text.status())));
+    return ErrorAt(fmt::format("cannot read {}", path), ReasonOf(text.status()));
   }
   return ReadConfigText(*text, path, read, settings);
 }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "commands/spec.h"
@@ -178,11 +179,17 @@ std::string* Connection::output() {
 }
 
 void Connection::Flush() {
-  if (is_closing_ || is_sending_) return;
-  if (!output_.empty()) Send();
-  if (is_closing_ || is_sending_) return;
-  if (close_after_reply_) return Close();
-  LetGoOn();
+  if (!is_closing_ && !is_sending_ && !output_.empty()) Send();
+  if (is_sending_) CheckOutputLimit();
+  if (is_closing_) return;
+  if (!is_sending_) {
+    if (close_after_reply_) return Close();
+    return LetGoOn(kMostUnsentBytes);
+  }
+  // Holding a client up must not keep it below the limit at which it is to be cut off.
+  const OutputBufferLimit& limit = environment_.settings.output_buffer_limit(client_class());
+  const auto cut_off_bytes = static_cast<size_t>(std::max(limit.hard_bytes, limit.soft_bytes));
+  if (unsent_bytes() < cut_off_bytes) LetGoOn(unsent_bytes() + kMostUnsentBytes);
 }
 
 void Connection::Send() {
@@ -206,7 +213,6 @@ void Connection::Send() {
     return Close();
   }
   is_sending_ = true;
-  CheckOutputLimit();
 }
 
 void Connection::OnSent(uv_write_t* request, int status) {
@@ -219,7 +225,8 @@ void Connection::OnSent(uv_write_t* request, int status) {
   self.Flush();
 }
 
-void Connection::LetGoOn() {
+void Connection::LetGoOn(size_t held_up_above_bytes) {
+  held_up_above_bytes_ = held_up_above_bytes;
   if (!is_held_up_) return;
   is_held_up_ = false;
   UpdateReading();

@@ -6,8 +6,10 @@
 //   socket -> ReadBuffer -> NextCommand() … dispatch … output() -> Flush() -> socket
 //
 // Nobody waits for a slow client: what the socket does not take at once is sent by libuv as it
-// drains. A client that lets more than kMostUnsentBytes pile up is not read from and none of its
-// commands run until that has gone. An idle connection has no buffers.
+// drains. A client that lets more than kMostUnsentBytes pile up is held up: it is not read from and
+// none of its commands run until all has gone. Where client-output-buffer-limit sets a limit it is
+// served on up to there instead, by kMostUnsentBytes a turn, so that it is cut off as the limit
+// says. Either way it holds no more than that and one reply. An idle connection has no buffers.
 #pragma once
 
 #include <uv.h>
@@ -95,9 +97,9 @@ class Connection final : public Session {
   // Whether the latest command is not to be answered (CLIENT REPLY).
   void set_silenced(bool silenced) { is_silenced_ = silenced; }
   bool is_silenced() const { return is_silenced_; }
-  // After a command: so much unsent output holds the client up until it has taken it.
+  // After a command: so much unsent output holds the client up, at least until the next Flush().
   void CheckHeldUp() {
-    if (output_.size() + sending_bytes() > kMostUnsentBytes) is_held_up_ = true;
+    if (unsent_bytes() > held_up_above_bytes_) is_held_up_ = true;
   }
   // Sends output(): at once what the socket takes, the rest as it drains.
   void Flush();
@@ -163,8 +165,9 @@ class Connection final : public Session {
   // Reads or not, as the state of the connection wants it.
   void UpdateReading();
   void Send();
-  // All output is sent: commands that were held up may go on.
-  void LetGoOn();
+  // Commands that were held up may go on until so much is unsent.
+  void LetGoOn(size_t held_up_above_bytes);
+  // Closes a client that has reached a limit for unsent output.
   void CheckOutputLimit();
   Names& names();
 
@@ -184,6 +187,7 @@ class Connection final : public Session {
   uint64_t created_ms_;                    // loop time
   uint64_t last_active_ms_;                // loop time
   uint64_t over_soft_limit_since_ms_ = 0;  // 0: is not over it
+  size_t held_up_above_bytes_ = kMostUnsentBytes;
   int database_ = 0;
   int resp_version_ = 2;
   ReplyMode reply_mode_ = ReplyMode::kOn;

@@ -29,18 +29,27 @@ Status UnknownCommand(Words words) {
                      "', with args beginning with: " + arguments);
 }
 
-Status Dispatcher::Check(const Connection& connection, const Command* command, Words words) const {
+Status Dispatcher::Check(const Connection& connection, const Command* command, const Command* part,
+                         Words words) const {
   if (command == nullptr) return UnknownCommand(words);
   if (!command->ArityFits(words.size())) return WrongArity(command->spec.name);
   const bool needs_password = !environment_.settings.requirepass.empty();
-  if (__builtin_expect(needs_password && !connection.authenticated(), 0) && !command->Is(kNoAuth)) {
+  if (__builtin_expect(needs_password && !connection.authenticated(), 0) && !part->Is(kNoAuth)) {
     return Status::Coded("NOAUTH", "Authentication required.");
   }
   const auto most_bytes = static_cast<size_t>(environment_.settings.maxmemory);
-  if (command->Is(kDenyOom) && most_bytes > 0 && environment_.allocator.used_bytes() > most_bytes) {
+  if (part->Is(kDenyOom) && most_bytes > 0 && environment_.allocator.used_bytes() > most_bytes) {
     return Status::Coded("OOM", "command not allowed when used memory > 'maxmemory'.");
   }
   return {};
+}
+
+void Dispatcher::CountRun() {
+  if (run_.calls == 0) return;
+  const int64_t nanos = ServerClock::StopwatchNanos();
+  run_.figures->CountCalls(run_.calls, nanos - last_nanos_);
+  run_.calls = 0;
+  last_nanos_ = nanos;
 }
 
 std::unique_ptr<SlicedWork> Dispatcher::Execute(Connection& connection, const Command* command,
@@ -52,12 +61,12 @@ std::unique_ptr<SlicedWork> Dispatcher::Execute(Connection& connection, const Co
   RespReply reply(connection.output(), connection.resp_version_in_use());
   std::unique_ptr<SlicedWork> work;
 
-  if (const Status refusal = Check(connection, command, words); !refusal.ok()) {
+  // The container itself is executed: it checks the part's arity and takes its own name away.
+  const Command* part = command != nullptr ? CommandOrPart(command, words) : nullptr;
+  if (const Status refusal = Check(connection, command, part, words); !refusal.ok()) {
     reply.Error(refusal);
-    if (command != nullptr) ++statistics.Of(CommandOrPart(command, words)).rejected;
+    if (part != nullptr) ++statistics.Of(part).rejected;
   } else {
-    // The container itself is executed: it checks the part's arity and takes its own name away.
-    const Command* part = CommandOrPart(command, words);
     connection.set_last_command(part);
     Context context{environment_.databases,
                     *environment_.databases[static_cast<size_t>(connection.database())],
@@ -69,11 +78,15 @@ std::unique_ptr<SlicedWork> Dispatcher::Execute(Connection& connection, const Co
                     environment_.commands,
                     environment_.random,
                     scratch_};
+    if (part != run_.command) {
+      CountRun();
+      run_ = {part, &statistics.Of(part), 0};
+    }
     command->execute(context, words);
     work = std::move(context.work);
-    const int64_t nanos = ServerClock::StopwatchNanos();
-    statistics.Of(part).CountCall(nanos - last_nanos_, reply.errors() > 0);
-    last_nanos_ = nanos;
+    ++run_.calls;
+    run_.figures->failed += reply.errors() > 0;
+    if (!part->Is(kFast)) CountRun();
   }
   ++statistics.commands_processed;
   if (reply.errors() > 0) statistics.CountError(reply.error_code());

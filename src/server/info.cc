@@ -138,8 +138,10 @@ void Stats(const InfoSource& source, std::string& out) {
   Field(out, "instantaneous_output_kbps", "{:.2f}",
         static_cast<double>(statistics.output().PerSecond()) / 1024);
   Field(out, "rejected_connections", statistics.connections_rejected);
-  Field(out, "expired_keys", source.expired);
+  Field(out, "expired_keys", source.data.expired);
   Field(out, "evicted_keys", 0);
+  Field(out, "keyspace_hits", source.data.hits);
+  Field(out, "keyspace_misses", source.data.misses);
   Field(out, "total_error_replies", statistics.error_replies());
   Field(out, "total_reads_processed", statistics.reads);
   Field(out, "total_writes_processed", statistics.writes);

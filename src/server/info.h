@@ -31,7 +31,7 @@ struct InfoSource {
   int64_t wall_us;
   int64_t uptime_s;
   size_t pending_frees;
-  uint64_t expired;  // since the start or CONFIG RESETSTAT
+  DataFigures data;
 };
 
 // `sections` in lower case; empty or "default": all but commandstats and latencystats; "all" and

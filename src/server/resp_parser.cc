@@ -10,12 +10,10 @@
 namespace ampt {
 namespace {
 
-// No length needs more bytes than this, so a longer line is refused before its end is seen.
-constexpr size_t kLengthLineBytes = 32;
 // Words of an unfinished command that are kept allocated between commands.
 constexpr size_t kKeptWords = 64;
 
-enum class Line : uint8_t { kGood, kMore, kBad };
+enum class Line : uint8_t { kGood, kMore, kBad, kTooLong };
 
 // Reads "<integer>\r\n" at `at`; `*at` moves behind it.
 inline Line ReadLength(std::string_view input, size_t* at, int64_t* value) {
@@ -31,8 +29,8 @@ inline Line ReadLength(std::string_view input, size_t* at, int64_t* value) {
     return Line::kGood;
   }
   const size_t left = static_cast<size_t>(end - begin);
-  const void* found = std::memchr(begin, '\r', left < kLengthLineBytes ? left : kLengthLineBytes);
-  if (found == nullptr) return left < kLengthLineBytes ? Line::kMore : Line::kBad;
+  const void* found = left > 0 ? std::memchr(begin, '\r', left) : nullptr;
+  if (found == nullptr) return left > limits::kInlineBytes ? Line::kTooLong : Line::kMore;
   const size_t size = static_cast<size_t>(static_cast<const char*>(found) - begin);
   const std::optional<int64_t> parsed = ParseInteger({begin, size});
   if (!parsed) return Line::kBad;
@@ -158,6 +156,8 @@ RespParser::Result RespParser::NextCommand(std::string_view input, const RespLim
     case Line::kMore:
       wanted_ = input.size() + 1;
       return Result::kMore;
+    case Line::kTooLong:
+      return Fail("too big mbulk count string");
     case Line::kBad:
       return Fail("invalid multibulk length");
     case Line::kGood:
@@ -198,6 +198,7 @@ RespParser::Result RespParser::NextBulks(std::string_view input, const RespLimit
         at_ = at;
         return Suspend(input, input.size() + 1, first_word, out);
       }
+      if (line == Line::kTooLong) return Fail("too big bulk count string");
       if (line == Line::kBad || bytes < 0 || static_cast<size_t>(bytes) > limits.bulk_bytes) {
         return Fail("invalid bulk length");
       }

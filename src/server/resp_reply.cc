@@ -47,13 +47,13 @@ void RespReply::Header(char type, size_t n) {
 }
 
 void RespReply::Line(char type, std::string_view text) {
-  out_->push_back(type);
   const size_t begin = out_->size();
-  out_->append(text);
-  for (size_t i = begin; i < out_->size(); ++i) {
-    if ((*out_)[i] == '\r' || (*out_)[i] == '\n') (*out_)[i] = ' ';
-  }
-  out_->append("\r\n");
+  out_->resize(begin + 1 + text.size() + 2);
+  char* to = out_->data() + begin;
+  *to++ = type;
+  for (const char c : text) *to++ = c == '\r' || c == '\n' ? ' ' : c;
+  *to++ = '\r';
+  *to = '\n';
 }
 
 void RespReply::Simple(std::string_view text) {

@@ -14,6 +14,8 @@ namespace {
 // How long the loop may sleep over a deadline; wall clocks are set.
 constexpr TimeMs kLongestSleepMs = 1000;
 constexpr uint64_t kTenthMs = 100;
+constexpr int64_t kAcceptWarningEveryUs = 1'000'000;
+constexpr int64_t kHttpWarningEveryUs = 60'000'000;
 constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
 
 uint64_t RandomSeed() {
@@ -48,6 +50,7 @@ Server::Server(Settings& settings, Log& log, Invocation invocation)
       connection_environment_{&loop_, *this, settings_, statistics_, buffers_},
       dispatcher_({databases_, host_, settings_, commands_, statistics_, allocator_, random_}),
       batch_(*this, dispatcher_, commands_, databases_, settings_) {
+  if (settings.debug_clock > 0) clock_.BeginStopped(settings.debug_clock);
   const uint64_t hash_seed = random_.Next();
   for (int number = 0; number < settings.databases; ++number) {
     databases_.push_back(std::make_unique<Keyspace>(allocator_, number, hash_seed));
@@ -134,17 +137,18 @@ void Server::Shutdown() {
 void Server::Turn() {
   is_in_turn_ = true;
   now_ms_ = clock_.NowMs();
-  bool more = !ExpireDue();
   running_.swap(ready_);
   for (Connection* connection : running_) connection->set_listed(false);
   batch_.Run(running_, now_ms_);
-  slices_.RunOne(now_ms_);
   for (Connection* connection : running_) {
     connection->Flush();
     connection->FinishTurn();
   }
   running_.clear();
-  more = more || !ready_.empty() || !slices_.empty();
+  // Last, so that clients wait for one slice of either at most.
+  const bool all_expired = ExpireDue();
+  slices_.RunOne(now_ms_);
+  const bool more = !all_expired || !ready_.empty() || !slices_.empty();
   SetAlarm(more);
   is_in_turn_ = false;
   if (is_stopping_) Shutdown();
@@ -204,7 +208,7 @@ void Server::Accept(uv_stream_t* listener, bool is_unix, int error) {
   if (error != 0) {
     const int64_t now_us = clock_.StopwatchMicros();
     if (now_us < next_accept_warning_us_) return;
-    next_accept_warning_us_ = now_us + 1'000'000;
+    next_accept_warning_us_ = now_us + kAcceptWarningEveryUs;
     log_.Warning("A client could not be accepted: {}", uv_strerror(error));
     return;
   }
@@ -258,6 +262,18 @@ void Server::ProtocolFailed(Connection& connection) {
   RespReply reply(connection.output(), connection.resp_version_in_use());
   reply.Error(std::string_view(error.text()));
   connection.CloseAfterReply();
+}
+
+void Server::HttpCame(Connection& connection) {
+  const int64_t now_us = clock_.StopwatchMicros();
+  if (now_us >= next_http_warning_us_) {
+    next_http_warning_us_ = now_us + kHttpWarningEveryUs;
+    log_.Warning(
+        "Possible SECURITY ATTACK detected: client {} from {} sends HTTP (POST or Host:), as a web "
+        "page does that makes a browser talk to this server. Its connection is closed.",
+        connection.id(), connection.address());
+  }
+  connection.Close();
 }
 
 Connection* Server::FindConnection(int64_t id) const {

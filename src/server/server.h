@@ -3,8 +3,8 @@
 // One thread, one libuv loop. A turn of it:
 //
 //   poll -> sockets are read, their connections noted as ready
-//   turn -> what is due expires, ready commands run as a batch (batch.h), one slice of long work is
-//           done, and every connection that has replies is flushed with one write
+//   turn -> ready commands run as a batch (batch.h), every connection that has replies is flushed
+//           with one write, what is due expires and one slice of long work is done
 //
 // The time is taken once a turn, so all of a turn happens in one millisecond. When nothing is ready
 // and nothing is due the loop sleeps until a socket, a deadline or the 100 ms timer wakes it.
@@ -74,6 +74,7 @@ class Server final : public ServerControl, private Connection::Owner, private Ba
   void HasClosed(Connection& connection) override;
   void RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) override;
   void ProtocolFailed(Connection& connection) override;
+  void HttpCame(Connection& connection) override;
 
   void Accept(uv_stream_t* listener, bool is_unix, int error);
   void Turn();
@@ -118,6 +119,7 @@ class Server final : public ServerControl, private Connection::Owner, private Ba
   size_t next_to_expire_ = 0;  // database
   unsigned tenths_ = 0;
   int64_t next_accept_warning_us_ = 0;
+  int64_t next_http_warning_us_ = 0;
   bool is_in_turn_ = false;
   bool is_stopping_ = false;
 };

@@ -184,6 +184,7 @@ Status ServerHost::CheckPassword(std::string_view user, std::string_view passwor
 }
 
 InfoSource ServerHost::MakeInfoSource() {
+  const DataFigures counted = CountedByDatabases();
   return {.settings = settings_,
           .statistics = statistics_,
           .databases = databases_,
@@ -193,7 +194,9 @@ InfoSource ServerHost::MakeInfoSource() {
           .wall_us = clock_.WallMicros(),
           .uptime_s = (ServerClock::StopwatchNanos() - started_nanos_) / 1'000'000'000,
           .pending_frees = *pending_frees_,
-          .expired = ExpiredItems() - expired_at_reset_};
+          .data = {.expired = counted.expired - counted_at_reset_.expired,
+                   .hits = counted.hits - counted_at_reset_.hits,
+                   .misses = counted.misses - counted_at_reset_.misses}};
 }
 
 std::string ServerHost::Info(std::span<const std::string_view> sections) {
@@ -201,15 +204,19 @@ std::string ServerHost::Info(std::span<const std::string_view> sections) {
   return MakeInfo(MakeInfoSource(), sections);
 }
 
-uint64_t ServerHost::ExpiredItems() const {
-  uint64_t expired = 0;
-  for (const auto& database : databases_) expired += database->expired();
-  return expired;
+DataFigures ServerHost::CountedByDatabases() const {
+  DataFigures figures;
+  for (const auto& database : databases_) {
+    figures.expired += database->expired();
+    figures.hits += database->hits();
+    figures.misses += database->misses();
+  }
+  return figures;
 }
 
 void ServerHost::ResetStatistics() {
   statistics_.Reset();
-  expired_at_reset_ = ExpiredItems();
+  counted_at_reset_ = CountedByDatabases();
 }
 
 std::string ServerHost::MemoryDoctor() {

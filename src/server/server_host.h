@@ -54,6 +54,13 @@ class ServerControl {
   virtual void RunInSlices(std::function<bool()> do_some) = 0;
 };
 
+// What the databases count, since the start or CONFIG RESETSTAT.
+struct DataFigures {
+  uint64_t expired = 0;  // items removed by their deadline
+  uint64_t hits = 0;     // reads of a key that was there
+  uint64_t misses = 0;   // and of one that was not
+};
+
 // How the program was started, for INFO and CONFIG REWRITE.
 struct Invocation {
   std::string executable;   // absolute
@@ -99,8 +106,8 @@ class ServerHost : public Host {
  private:
   void CopyModelSettings();
   InfoSource MakeInfoSource();
-  // By deadline, since the start.
-  uint64_t ExpiredItems() const;
+  // Of all databases, since the start.
+  DataFigures CountedByDatabases() const;
 
   ServerControl& control_;
   Settings& settings_;
@@ -112,7 +119,7 @@ class ServerHost : public Host {
   ModelSettings model_settings_;
   std::string run_id_;  // 40 hexadecimal digits, new at each start
   int64_t started_nanos_;
-  uint64_t expired_at_reset_ = 0;
+  DataFigures counted_at_reset_;
   // How many jobs of FreeLater are not done; shared with them, as they may outlive the host.
   std::shared_ptr<size_t> pending_frees_;
 };

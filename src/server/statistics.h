@@ -25,7 +25,7 @@ struct Command;
 // most 12.5 % too high. About 1 KB.
 class LatencyHistogram {
  public:
-  void Record(int64_t nanos) { ++counts_[BucketOf(nanos)]; }
+  void Record(int64_t nanos, uint32_t times) { counts_[BucketOf(nanos)] += times; }
   // The duration that this share (0 to 100) of all does not exceed, in nanoseconds; 0 if there is
   // none. Cost: one pass over the buckets.
   int64_t Percentile(double percent) const;
@@ -45,11 +45,11 @@ struct CommandFigures {
   int64_t nanos = 0;      // spent running
   LatencyHistogram latency;
 
-  void CountCall(int64_t duration_nanos, bool error) {
-    ++calls;
-    failed += error;
+  // Calls that took so long together. REQUIRES: more than none.
+  void CountCalls(uint32_t how_many, int64_t duration_nanos) {
+    calls += how_many;
     nanos += duration_nanos;
-    latency.Record(duration_nanos);
+    latency.Record(duration_nanos / how_many, how_many);
   }
 };
 

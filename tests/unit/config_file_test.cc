@@ -98,7 +98,7 @@ TEST(ConfigFileTest, ErrorsNameTheLineAndWhatIsRight) {
             "ampt.conf:1: 'maxmemroy': there is no such setting, did you mean 'maxmemory'?");
   EXPECT_EQ(ErrorOf("nothing-like-it 1"),
             "ampt.conf:1: 'nothing-like-it': there is no such setting");
-  EXPECT_EQ(ErrorOf("logfile \"a"), "ampt.conf:1: 'logfile': quotes are not balanced");
+  EXPECT_EQ(ErrorOf("logfile \"a"), "ampt.conf:1: 'logfile \"a': quotes are not balanced");
   EXPECT_EQ(ErrorOf("appendonly yes"),
             "ampt.conf:1: 'appendonly yes': must be no: this server has no other");
   EXPECT_EQ(ErrorOf("max-item-size 1gb"),

@@ -113,8 +113,10 @@ TEST_F(ConnectionCommandsTest, SelectStaysInRange) {
   EXPECT_EQ(server_.session.number, 15);
   ExpectError("SELECT 16", "ERR DB index is out of range");
   ExpectError("SELECT -1", "ERR DB index is out of range");
-  ExpectError("SELECT 9223372036854775807", "ERR DB index is out of range");
-  ExpectError("SELECT 4294967296", "ERR DB index is out of range");
+  ExpectError("SELECT 9223372036854775807",
+              "ERR value is out of range, value must between -2147483648 and 2147483647");
+  ExpectError("SELECT 4294967296",
+              "ERR value is out of range, value must between -2147483648 and 2147483647");
   ExpectError("SELECT x", "ERR value is not an integer or out of range");
   EXPECT_EQ(server_.session.number, 15);
 }
@@ -184,10 +186,11 @@ TEST_F(ConnectionCommandsTest, ClientKill) {
   Expect("CLIENT KILL ADDR 1.2.3.4:5", "(integer) 2");
   EXPECT_TRUE(server_.host.last_filter->skip_me);
   const ClientFilter& filter =
-      Asked("CLIENT KILL ID 9 TYPE Master USER joe ADDR a:1 LADDR b:2 SKIPME No MAXAGE 60");
+      Asked("CLIENT KILL ID 9 TYPE Master USER default ADDR a:1 LADDR b:2 SKIPME No MAXAGE 60");
   EXPECT_EQ(filter.ids, (std::vector<int64_t>{9}));
   EXPECT_EQ(filter.type, "master");
-  EXPECT_EQ(filter.user, "joe");
+  EXPECT_EQ(filter.user, "default");
+  ExpectError("CLIENT KILL USER joe", "ERR No such user 'joe'");
   EXPECT_EQ(filter.address, "a:1");
   EXPECT_EQ(filter.local_address, "b:2");
   EXPECT_EQ(filter.max_age_s, 60);
