@@ -113,13 +113,15 @@ asan:
 	@$(MAKE) --no-print-directory MODE=asan test
 
 SECONDS_EACH ?= 20
-fuzz: test-deps
+fuzz: deps
+	@tools/install-packages fuzz
 	@$(MAKE) --no-print-directory -j$$(nproc) $(patsubst tests/fuzz/%.cc,$B/fuzz/%,$(wildcard tests/fuzz/*_fuzz.cc))
 	@for target in $B/fuzz/*_fuzz; do echo "== $$target"; \
 	  mkdir -p $$target.corpus; \
 	  $$target -max_total_time=$(SECONDS_EACH) -verbosity=0 -print_final_stats=1 $$target.corpus || exit 1; done
 
-bench: test-deps
+bench: deps
+	@tools/install-packages bench
 	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server $B/ampt-bench
 	$B/ampt-bench $(BENCHFLAGS)
 
