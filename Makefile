@@ -34,7 +34,7 @@ endif
 
 CORE_SRC   := $(wildcard src/base/*.cc src/model/*.cc src/event/*.cc commands/*.cc)
 SERVER_SRC := $(wildcard persistence/*.cc) $(filter-out src/server/main.cc,$(wildcard src/server/*.cc))
-UNIT_SRC   := $(wildcard tests/unit/*.cc tests/oracle/*.cc tests/crash/*.cc) $(filter-out %/main.cc,$(wildcard tools/check/*.cc))
+UNIT_SRC   := $(wildcard tests/unit/*.cc tests/oracle/*.cc tests/crash/*.cc)
 WIRE_SRC   := $(wildcard tests/server/*.cc)
 BENCH_OBJ  := $(patsubst %.cc,$B/obj/%.o,$(wildcard tools/bench/*.cc))
 
@@ -83,6 +83,9 @@ $B/libserver.a: $(SERVER_OBJ)
 $B/ampt-server: $(MAIN_OBJ) $B/libserver.a $B/libcore.a
 	g++ $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$B/ampt-check: $B/obj/tools/check/main.o $B/libserver.a $B/libcore.a
+	g++ $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $B/unit-tests: $(UNIT_OBJ) $B/libserver.a $B/libcore.a
 	g++ $(LDFLAGS) -o $@ $^ $(LDLIBS) -lgtest -lgtest_main
 
@@ -95,10 +98,10 @@ $B/ampt-bench: $(BENCH_OBJ)
 # libFuzzer targets: one program each, from the sources themselves, instrumented by clang.
 FUZZ_FLAGS := -std=c++20 -g -O1 -I. -Isrc -fsanitize=fuzzer,address,undefined \
               -fno-sanitize-recover=undefined -DAMPT_WITHOUT_JEMALLOC -Wno-c99-designator
-FUZZ_CORE  := $(wildcard src/base/*.cc src/model/*.cc) src/server/resp_parser.cc
+FUZZ_CORE  := $(wildcard src/base/*.cc src/model/*.cc persistence/*.cc) src/server/resp_parser.cc
 $B/fuzz/%: tests/fuzz/%.cc $(FUZZ_CORE)
 	@mkdir -p $(@D)
-	$(CLANGXX) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_CORE) -lfmt -lxxhash
+	$(CLANGXX) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_CORE) -lfmt -lxxhash -llz4
 
 # --- running, testing, measuring ------------------------------------------------------------------
 .PHONY: run test asan fuzz bench readme tidy install

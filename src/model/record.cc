@@ -137,8 +137,9 @@ Status ReadRecord(std::string_view bytes, ItemState* state) {
   if ((flags & kDeadlineBit) != 0) {
     if (rest.size() < sizeof(uint64_t)) return Status::Err("an item record is cut short");
     state->deadline_ms = static_cast<TimeMs>(GetLittle64(rest.data()));
-    if (state->deadline_ms == kNoDeadline)
+    if (state->deadline_ms == kNoDeadline || state->deadline_ms == INT64_MIN) {
       return Status::Err("an item record has no such deadline");
+    }
     rest.remove_prefix(sizeof(uint64_t));
   }
   state->labels = {};
