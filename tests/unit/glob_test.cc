@@ -81,6 +81,47 @@ TEST(Glob, AnyByteIsAllowed) {
   EXPECT_FALSE(GlobMatches(std::string_view("\0", 1), ""));
 }
 
+// Patterns that make the search begin again at every byte: these sizes would take hours byte by
+// byte.
+TEST(Glob, PatternsThatAlmostMatchEverywhere) {
+  const std::string as(65536, 'a');
+  const std::string half(32000, 'a');
+  EXPECT_FALSE(GlobMatches("*" + half + "b", as));
+  EXPECT_TRUE(GlobMatches("*" + half + "b", as + "b"));
+  EXPECT_TRUE(GlobMatches("*" + half + "b*" + half, half + as + "b" + half));
+  EXPECT_FALSE(GlobMatches("*" + half + "b*" + half + "c", half + as + "b" + half));
+  EXPECT_FALSE(GlobMatches("*" + std::string(32000, '?') + "b", as));
+  EXPECT_FALSE(GlobMatches("*[" + as + "]b", as));
+  EXPECT_TRUE(GlobMatches("*[" + as + "]B", as + as + "b", Case::kIgnore));
+  EXPECT_FALSE(GlobMatches("*" + half + "b*" + as, as));
+}
+
+// The search at all places at once says what the search from place to place says.
+TEST(Glob, BothWaysOfSearchingAgree) {
+  // In front, what exhausts the patience of the second; behind it the same question as alone.
+  const std::string pattern_head = "*" + std::string(2000, 'a') + "#";
+  const std::string text_head = std::string(6000, 'a') + "#";
+  const std::string_view parts[] = {"a", "b", "?", "*", "[ab]", "[^a]", "\\b", "*a"};
+  const std::string_view bytes[] = {"a", "b", "c"};
+  uint32_t random = 1;
+  const auto draw = [&random](uint32_t below) {
+    random = random * 1664525u + 1013904223u;
+    return (random >> 16) % below;
+  };
+  int matches = 0;
+  for (int round = 0; round < 500; ++round) {
+    std::string pattern;
+    std::string text;
+    for (uint32_t left = draw(7); left > 0; --left) pattern.append(parts[draw(8)]);
+    for (uint32_t left = draw(7); left > 0; --left) text.append(bytes[draw(3)]);
+    const bool alone = GlobMatches(pattern, text);
+    EXPECT_EQ(GlobMatches(pattern_head + pattern, text_head + text), alone)
+        << pattern << " on " << text;
+    matches += alone;
+  }
+  EXPECT_GT(matches, 50);
+}
+
 TEST(Glob, LettersOfEitherCase) {
   EXPECT_FALSE(GlobMatches("MaxMemory*", "maxmemory-policy"));
   EXPECT_TRUE(GlobMatches("MaxMemory*", "maxmemory-policy", Case::kIgnore));

@@ -313,7 +313,7 @@ class FakeHost : public Host {
 
 // Words as redis-cli splits a line: quotes, \n \r \t \a \b \xhh between double ones, \' between
 // single ones.
-inline std::vector<std::string> SplitWords(std::string_view line) {
+inline std::vector<std::string> SplitCommand(std::string_view line) {
   const auto digit = [](char c) { return c <= '9' ? c - '0' : AsciiLower(c) - 'a' + 10; };
   std::vector<std::string> words;
   size_t i = 0;
@@ -359,7 +359,7 @@ class TestContext : private Effects {
   ~TestContext() override { host.FreeAll(); }
 
   // The reply as redis-cli prints it. Sliced work is done to its end, slice by slice.
-  std::string Run(std::string_view line) { return Run(SplitWords(line)); }
+  std::string Run(std::string_view line) { return Run(SplitCommand(line)); }
   std::string Run(const std::vector<std::string>& words) {
     RecordingReply reply;
     Execute(words, reply);
