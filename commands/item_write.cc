@@ -43,14 +43,14 @@ Status CreatedMismatch() {
                        "The 'created' date integrity check failed. The dates must match.");
 }
 
-// The CREATED option: nullopt where it is absent or 0; -1 where it can match no item.
+// The CREATED option: nullopt where it is absent or 0, however that is spelled; -1 where it can
+// match no item.
 Result<std::optional<int64_t>> ReadCreated(const std::optional<std::string_view>& word) {
   if (!word) return std::optional<int64_t>();
   if (!IsJsonNumber(*word)) return Status::Err("'created' value must be a number");
-  const std::optional<int64_t> seconds = ParseInteger(*word);
-  if (!seconds) return std::optional<int64_t>(-1);
-  if (*seconds == 0) return std::optional<int64_t>();
-  return seconds;
+  const std::string_view digits = word->substr(0, word->find_first_of("eE"));
+  if (digits.find_first_of("123456789") == std::string_view::npos) return std::optional<int64_t>();
+  return std::optional<int64_t>(ParseInteger(*word).value_or(-1));
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits.h"
+#include "base/status.h"
 #include "commands/context.h"
 #include "model/glob.h"
 #include "model/item.h"
@@ -18,6 +20,13 @@ namespace ampt {
 // What TYPE says of a value.
 inline std::string_view RedisType(const ValueView& value) {
   return value.is_object() ? "hash" : value.is_array() ? "list" : "string";
+}
+
+// What a key costs to match grows with the pattern, so that has a bound as well.
+inline Status CheckPattern(std::string_view pattern) {
+  if (pattern.size() <= limits::kPatternBytes) return {};
+  return Status::Err("pattern of " + std::to_string(pattern.size()) + " bytes is longer than " +
+                     std::to_string(limits::kPatternBytes) + " bytes");
 }
 
 class KeyWalk {
@@ -32,14 +41,15 @@ class KeyWalk {
   // The last key looked at. REQUIRES: Advance() returned false, or GoOnBehind() was called.
   const std::string& position() const { return position_; }
 
-  // Looks at up to `most` items, fewer where keys are long, and calls visit(item) for those visible
-  // whose key matches. True at the end. `visit` must not change the store.
+  // Looks at up to `most` items, fewer where keys or the pattern are long, and calls visit(item)
+  // for those visible whose key matches. True at the end. `visit` must not change the store.
   template <typename Visit>
   bool Advance(const Store& store, TimeMs now_ms, size_t most, Visit visit);
 
  private:
-  // Bounds a call where keys are long: so many bytes of keys are matched, or one key.
-  static constexpr size_t kKeyBytes = 256 * 1024;
+  // Bounds a call where keys or the pattern are long: so many bytes of both are matched, or one
+  // key.
+  static constexpr size_t kMatchedBytes = 256 * 1024;
 
   KeyIndex::Cursor Start(const Store& store) const;
 
@@ -67,18 +77,18 @@ bool KeyWalk::Advance(const Store& store, TimeMs now_ms, size_t most, Visit visi
   constexpr int kAhead = 8;
   const Item* last = nullptr;
   size_t items = 0;
-  size_t key_bytes = 0;
+  size_t matched_bytes = 0;
   for (KeyIndex::Cursor at = Start(store); at.Valid(); at.Next()) {
     const Item* item = at.item();
     if (!item->key().starts_with(prefix_.literal)) return true;
-    if (items >= most || key_bytes >= kKeyBytes) {
+    if (items >= most || matched_bytes >= kMatchedBytes) {
       GoOnBehind(last->key());
       return false;
     }
     at.Prefetch(kAhead);
     last = item;
     ++items;
-    key_bytes += item->key().size();
+    matched_bytes += item->key().size() + pattern_.size();
     if (item->IsVisible(now_ms) && GlobMatches(pattern_, item->key())) visit(*item);
   }
   return true;

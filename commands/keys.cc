@@ -64,6 +64,7 @@ class Collect : public SlicedWork {
 };
 
 Status Run(Context& context, const Args& args) {
+  AMPT_RETURN_IF_ERROR(CheckPattern(args.pattern));
   RunSliced(context, std::make_unique<Collect>(context.store, args.pattern));
   return {};
 }

@@ -60,7 +60,9 @@ Status Run(Context& context, const Args& args) {
   const Result<uint64_t> cursor = ReadCursor(args.cursor);
   if (!cursor.ok()) return cursor.status();
   if (args.count < 1) return SyntaxError();
-  KeyWalk walk(args.pattern.value_or("*"));
+  const std::string_view pattern = args.pattern.value_or("*");
+  AMPT_RETURN_IF_ERROR(CheckPattern(pattern));
+  KeyWalk walk(pattern);
   if (*cursor != 0) {
     const std::optional<std::string_view> last_key = context.store.scan_cursors().Find(*cursor);
     if (!last_key) return InvalidCursor();

@@ -37,6 +37,9 @@ inline constexpr size_t kScanCursors = 65536;    // remembered positions per dat
 inline constexpr size_t kScanCursorBytes = 64u << 20;
 inline constexpr size_t kScanItemsPerCall = 2000;  // COUNT is a wish; this keeps a call near 1 ms
 
+// The pattern of SCAN and KEYS: as long as a key can be.
+inline constexpr size_t kPatternBytes = kRawKeyBytes;
+
 // Work in slices.
 inline constexpr int64_t kSliceMicros = 1000;
 

@@ -16,8 +16,9 @@ namespace ampt {
 
 enum class Case : uint8_t { kSensitive, kIgnore };  // of ASCII letters
 
-// True if the whole of `text` matches. Never allocates or recurses. Cost: linear for short parts
-// between two `*`, at worst the product of both sizes however many there are.
+// True if the whole of `text` matches. Never recurses. Cost: linear for short parts between two
+// `*`; where a pattern makes the search begin again and again, a 64th of the product of both sizes,
+// and memory for that: a bit for each byte of the pattern and each different byte of the text.
 bool GlobMatches(std::string_view pattern, std::string_view text, Case letters = Case::kSensitive);
 
 // What every match of a pattern begins with: where to look in an ordered index.

@@ -355,5 +355,13 @@ TEST_F(StringCommands, ObjectTellsOfAKey) {
   EXPECT_EQ(Run("OBJECT NONE k"), "(error) ERR unknown subcommand 'NONE'. Try OBJECT HELP.");
 }
 
+TEST_F(StringCommands, PatternsAreAsLongAsKeysAtMost) {
+  const std::string longest(65536, 'a');
+  const std::string error = "(error) ERR pattern of 65537 bytes is longer than 65536 bytes";
+  EXPECT_EQ(Run("KEYS " + longest), "(empty array)");
+  EXPECT_EQ(Run("KEYS " + longest + "*"), error);
+  EXPECT_EQ(Run("SCAN 0 MATCH " + longest + "*"), error);
+}
+
 }  // namespace
 }  // namespace ampt
