@@ -50,9 +50,8 @@ void Execute(Context& context, Words words) {
   const size_t at = has_attribute ? 3 : 2;
   const std::string_view increment = words[at];
   if (!IsJsonNumber(increment) || increment.size() > limits::kNumberBytes) {
-    context.reply.Error(Status::Err(IsJsonNumber(increment)
-                                        ? "a number may have at most 256 bytes"
-                                        : "Values must be numeric"));
+    context.reply.Error(Status::Err(IsJsonNumber(increment) ? "a number may have at most 256 bytes"
+                                                            : "Values must be numeric"));
     return;
   }
   Args args;
@@ -80,10 +79,10 @@ void Execute(Context& context, Words words) {
 }  // namespace
 
 extern const Command kAmptAdd;
-constexpr Command kAmptAdd{kSpec,
-                           {-3, kGrammar.Keys(), [] { return kGrammar.Usage(); },
-                            [] { return kGrammar.Arguments(); }},
-                           &Execute,
-                           {}};
+constexpr Command kAmptAdd{
+    kSpec,
+    {-3, kGrammar.Keys(), [] { return kGrammar.Usage(); }, [] { return kGrammar.Arguments(); }},
+    &Execute,
+    {}};
 
 }  // namespace ampt

@@ -1,6 +1,6 @@
-// AMPT.COUNT: how many items a query finds. The index knows ranks, so the answer takes two descents;
-// only items that are past their deadline and not yet removed stand in the way, and those are
-// removed first, in slices.
+// AMPT.COUNT: how many items a query finds. The index knows ranks, so the answer takes two
+// descents; only items that are past their deadline and not yet removed stand in the way, and those
+// are removed first, in slices.
 //
 // On several nodes: the numbers are added.
 #include "commands/grammar.h"
@@ -20,12 +20,9 @@ constexpr auto kGrammar =
     Ampt<Args>(Key("expression", &Args::expression), Option("LABEL", "label", &Args::label));
 
 constexpr Example kExamples[] = {
-    {"AMPT.SET n:1 1 QUIET LABEL1 odd", "OK"},
-    {"AMPT.SET n:2 2 QUIET", "OK"},
-    {"AMPT.SET n:3 3 QUIET LABEL1 odd", "OK"},
-    {"AMPT.COUNT n:*", "(integer) 3"},
-    {"AMPT.COUNT n:>1", "(integer) 2"},
-    {"AMPT.COUNT odd LABEL 1", "(integer) 2"},
+    {"AMPT.SET n:1 1 QUIET LABEL1 odd", "OK"}, {"AMPT.SET n:2 2 QUIET", "OK"},
+    {"AMPT.SET n:3 3 QUIET LABEL1 odd", "OK"}, {"AMPT.COUNT n:*", "(integer) 3"},
+    {"AMPT.COUNT n:>1", "(integer) 2"},        {"AMPT.COUNT odd LABEL 1", "(integer) 2"},
 };
 
 constexpr Spec kSpec{
@@ -54,8 +51,8 @@ class CountWork : public SlicedWork {
   bool DoSome(TimeMs now_ms) override {
     constexpr size_t kItems = 256;
     if (store_.ExpireSome(now_ms, kItems) == kItems) return false;
-    count_ = label_ ? CountOf(store_.by_label(*label_), stretch_)
-                    : CountOf(store_.by_key(), stretch_);
+    count_ =
+        label_ ? CountOf(store_.by_label(*label_), stretch_) : CountOf(store_.by_key(), stretch_);
     return true;
   }
   void Answer(Reply& reply) override { reply.Integer(count_); }

@@ -19,10 +19,10 @@ struct Args {
   std::optional<std::string_view> label;
 };
 
-constexpr auto kGrammar = Ampt<Args>(
-    Key("expression", &Args::expression), Flag("META", &Args::meta),
-    Option("LIMIT", "n", &Args::limit), Flag("REVERSE", &Args::reverse),
-    Option("START", "lastKey", &Args::start), Option("LABEL", "label", &Args::label));
+constexpr auto kGrammar =
+    Ampt<Args>(Key("expression", &Args::expression), Flag("META", &Args::meta),
+               Option("LIMIT", "n", &Args::limit), Flag("REVERSE", &Args::reverse),
+               Option("START", "lastKey", &Args::start), Option("LABEL", "label", &Args::label));
 
 constexpr Example kExamples[] = {
     {"AMPT.SET order:1 '{\"total\":9.5}' QUIET LABEL1 status:open", "OK"},

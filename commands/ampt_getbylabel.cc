@@ -1,4 +1,5 @@
-// AMPT.GETBYLABEL: AMPT.GET … LABEL with the label first. Always a page, in the order of label, key.
+// AMPT.GETBYLABEL: AMPT.GET … LABEL with the label first. Always a page, in the order of label,
+// key.
 //
 // On several nodes: each has its part of every label; pages are merged by (label, key).
 #include "commands/grammar.h"
@@ -18,10 +19,10 @@ struct Args {
   std::optional<std::string_view> start;
 };
 
-constexpr auto kGrammar = Ampt<Args>(
-    Word("label", &Args::label), Word("expression", &Args::expression), Flag("META", &Args::meta),
-    Option("LIMIT", "n", &Args::limit), Flag("REVERSE", &Args::reverse),
-    Option("START", "lastKey", &Args::start));
+constexpr auto kGrammar =
+    Ampt<Args>(Word("label", &Args::label), Word("expression", &Args::expression),
+               Flag("META", &Args::meta), Option("LIMIT", "n", &Args::limit),
+               Flag("REVERSE", &Args::reverse), Option("START", "lastKey", &Args::start));
 
 constexpr Example kExamples[] = {
     {"AMPT.SET order:1 9 QUIET LABEL2 day:2026-11-21", "OK"},
@@ -47,8 +48,8 @@ constexpr Spec kSpec{
 Status Run(Context& context, const Args& args) {
   const Result<int> label = LabelNumber(args.label);
   if (!label.ok()) return label.status();
-  return AnswerQuery(
-      context, {args.expression, args.meta, args.reverse, args.limit, args.start, *label});
+  return AnswerQuery(context,
+                     {args.expression, args.meta, args.reverse, args.limit, args.start, *label});
 }
 
 }  // namespace

@@ -181,8 +181,7 @@ Status Prepare(Context& context, const Args& args, std::string_view key, std::st
     if (labels[n]) AMPT_RETURN_IF_ERROR(ReadLabel(*labels[n], limits, &prepared->labels[n]));
   }
   if (ttl) AMPT_RETURN_IF_ERROR(ReadTtl(*ttl, context.now_ms, &prepared->deadline_ms));
-  const Result<ValueView> value =
-      ApplyUpdate(nullptr, update, limits, &context.scratch.result);
+  const Result<ValueView> value = ApplyUpdate(nullptr, update, limits, &context.scratch.result);
   if (!value.ok()) return value.status();
   prepared->value_text = value->text;
   prepared->value = {value->type, prepared->value_text};

@@ -1,5 +1,5 @@
-// AMPT.REMOVE: up to 25 items by their keys. What AMPT.GET would read as a query is refused, so that
-// nobody empties a namespace by mistake: that is what AMPT.REMOVERANGE is for.
+// AMPT.REMOVE: up to 25 items by their keys. What AMPT.GET would read as a query is refused, so
+// that nobody empties a namespace by mistake: that is what AMPT.REMOVERANGE is for.
 //
 // On several nodes: the numbers are added.
 #include "commands/batch_keys.h"

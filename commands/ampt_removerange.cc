@@ -20,10 +20,8 @@ constexpr auto kGrammar =
     Ampt<Args>(Key("expression", &Args::expression), Option("LABEL", "label", &Args::label));
 
 constexpr Example kExamples[] = {
-    {"AMPT.SET log:2026-10-31 1 QUIET", "OK"},
-    {"AMPT.SET log:2026-11-01 2 QUIET", "OK"},
-    {"AMPT.SET log:2026-11-02 3 QUIET", "OK"},
-    {"AMPT.REMOVERANGE log:<2026-11", "(integer) 1"},
+    {"AMPT.SET log:2026-10-31 1 QUIET", "OK"}, {"AMPT.SET log:2026-11-01 2 QUIET", "OK"},
+    {"AMPT.SET log:2026-11-02 3 QUIET", "OK"}, {"AMPT.REMOVERANGE log:<2026-11", "(integer) 1"},
     {"AMPT.REMOVERANGE log:*", "(integer) 2"},
 };
 

@@ -9,9 +9,9 @@ namespace {
 using namespace grammar;
 using Args = ItemWriteArgs;
 
-constexpr auto kGrammar = ItemWriteGrammar(
-    Key("key", &Args::key), Word("value", &Args::value),
-    Option("DEFAULT", "json", &Args::fallback), Several("UNSET", "attribute", &Args::unset));
+constexpr auto kGrammar = ItemWriteGrammar(Key("key", &Args::key), Word("value", &Args::value),
+                                           Option("DEFAULT", "json", &Args::fallback),
+                                           Several("UNSET", "attribute", &Args::unset));
 
 constexpr Example kExamples[] = {
     {R"(AMPT.SET user:1 '{"name":"Ann","age":30}')", R"("{\"name\":\"Ann\",\"age\":30}")"},

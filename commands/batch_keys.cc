@@ -6,7 +6,9 @@
 
 namespace ampt {
 
-Status DuplicateKeys() { return Status::Err("Provided list of item keys contains duplicates"); }
+Status DuplicateKeys() {
+  return Status::Err("Provided list of item keys contains duplicates");
+}
 
 Result<std::vector<std::string>> ReadBatchKeys(Words words, std::string_view noun) {
   if (words.empty()) return Status::Err("You must provide at least one key");

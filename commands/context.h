@@ -55,7 +55,7 @@ struct Context {
     std::string result;
     std::array<std::string, limits::kLabels> labels;
     std::array<std::string, limits::kLabels> encoded_labels;
-  }& scratch;
+  } & scratch;
   // Set where the command must finish at once (a transaction, a script): sliced work then runs to
   // its end.
   bool to_the_end = false;

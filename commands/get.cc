@@ -1,5 +1,5 @@
-// GET. Strings, numbers, booleans and null are all strings to a Redis client: the text is kept as it
-// is read, so this is one look-up and one copy.
+// GET. Strings, numbers, booleans and null are all strings to a Redis client: the text is kept as
+// it is read, so this is one look-up and one copy.
 #include "commands/grammar.h"
 #include "commands/texts.h"
 

@@ -1,5 +1,6 @@
-// HLEN. An object is a hash to a Redis client; tools that walk a server (redis-cli --bigkeys) ask how
-// many fields one has. The attributes are counted, not kept counted: writing is what must be fast.
+// HLEN. An object is a hash to a Redis client; tools that walk a server (redis-cli --bigkeys) ask
+// how many fields one has. The attributes are counted, not kept counted: writing is what must be
+// fast.
 #include "commands/grammar.h"
 #include "commands/texts.h"
 #include "model/json.h"

@@ -1,4 +1,5 @@
-// Host: what a command may ask of the program it runs in, and Session: of the connection it came by.
+// Host: what a command may ask of the program it runs in, and Session: of the connection it came
+// by.
 //
 // The server implements both; the tests have small ones of their own; in a module the host's own
 // commands stand in, so everything here may be absent there and no command of the model needs it.
@@ -52,10 +53,10 @@ class Session {
 // Which connections CLIENT KILL and CLIENT LIST mean; an empty field means any.
 struct ClientFilter {
   std::vector<int64_t> ids;
-  std::string address;        // ip:port as CLIENT LIST shows it
+  std::string address;  // ip:port as CLIENT LIST shows it
   std::string local_address;
   std::string user;
-  std::string type;           // normal, master, replica, pubsub
+  std::string type;  // normal, master, replica, pubsub
   bool skip_me = true;
   std::optional<int64_t> max_age_s;
 };

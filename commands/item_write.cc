@@ -71,8 +71,7 @@ void StoreOrExpire(KeyRef ref, const ItemState& state, TimeMs now_ms) {
 }
 
 Status WriteItem(Context& context, const ItemWriteArgs& args, Update update) {
-  const Result<std::string_view> key =
-      CanonicalKey(args.key, KeyUse::kWrite, &context.scratch.key);
+  const Result<std::string_view> key = CanonicalKey(args.key, KeyUse::kWrite, &context.scratch.key);
   if (!key.ok()) return key.status();
   update.remove_nulls = args.remove_nulls;
   update.overwrite = args.overwrite;
@@ -110,8 +109,8 @@ Status WriteItem(Context& context, const ItemWriteArgs& args, Update update) {
   if (!simple || args.meta) {
     if (!replaces) state = ref.item().state();
     state.value = *value;
-    state.created_s = ref.exists() && (!replaces || check_created) ? ref.item().created_s()
-                                                                   : context.now_s();
+    state.created_s =
+        ref.exists() && (!replaces || check_created) ? ref.item().created_s() : context.now_s();
     state.modified_s = context.now_s();
     if (deadline_ms) state.deadline_ms = *deadline_ms;
     for (size_t n = 0; labels_given && n < limits::kLabels; ++n) {

@@ -106,9 +106,8 @@ void AnswerPage(Context& context, const Index& index, Order order, const Stretch
 
 Status AnswerExact(Context& context, const Query& query, std::string_view key) {
   // `start` is exclusive: it leaves nothing of a single key.
-  const Item* item = query.start && !query.start->empty()
-                         ? nullptr
-                         : context.store.Find(key, context.now_ms);
+  const Item* item =
+      query.start && !query.start->empty() ? nullptr : context.store.Find(key, context.now_ms);
   if (item == nullptr) {
     context.reply.Null();
     return {};

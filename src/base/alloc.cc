@@ -26,7 +26,9 @@ namespace {
 
 #ifndef AMPT_WITHOUT_JEMALLOC
 
-size_t RoundedAllocation(size_t bytes) { return nallocx(bytes, 0); }
+size_t RoundedAllocation(size_t bytes) {
+  return nallocx(bytes, 0);
+}
 
 void* Allocator::Allocate(size_t bytes, size_t* usable) {
   const size_t rounded = nallocx(bytes, 0);
@@ -64,7 +66,8 @@ MemoryFigures ReadMemoryFigures() {
 
 void PurgeMemory() {
   char command[32];
-  std::snprintf(command, sizeof command, "arena.%u.purge", static_cast<unsigned>(MALLCTL_ARENAS_ALL));
+  std::snprintf(command, sizeof command, "arena.%u.purge",
+                static_cast<unsigned>(MALLCTL_ARENAS_ALL));
   mallctl(command, nullptr, nullptr, nullptr, 0);
 }
 
@@ -74,7 +77,9 @@ const char* AllocatorName() {
 
 #else  // The sanitizers bring their own allocator.
 
-size_t RoundedAllocation(size_t bytes) { return (bytes + 15) & ~size_t{15}; }
+size_t RoundedAllocation(size_t bytes) {
+  return (bytes + 15) & ~size_t{15};
+}
 
 void* Allocator::Allocate(size_t bytes, size_t* usable) {
   const size_t rounded = RoundedAllocation(bytes);
@@ -100,9 +105,13 @@ MemoryFigures ReadMemoryFigures() {
   return {info.uordblks, info.arena + info.hblkhd, info.arena + info.hblkhd};
 }
 
-void PurgeMemory() { malloc_trim(0); }
+void PurgeMemory() {
+  malloc_trim(0);
+}
 
-const char* AllocatorName() { return "libc"; }
+const char* AllocatorName() {
+  return "libc";
+}
 
 #endif
 

@@ -8,7 +8,7 @@ namespace ampt {
 [[noreturn, gnu::cold]] void AssertFailed(const char* condition, const char* file, int line);
 }  // namespace ampt
 
-#define AMPT_ASSERT(condition)                                                     \
-  do {                                                                             \
+#define AMPT_ASSERT(condition)                                                                   \
+  do {                                                                                           \
     if (__builtin_expect(!(condition), 0)) ::ampt::AssertFailed(#condition, __FILE__, __LINE__); \
   } while (0)

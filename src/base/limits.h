@@ -1,7 +1,7 @@
 // Every bound of the server that is not a setting, in one place.
 //
-// A bound that a user can change is a setting (see conf/ampt.conf); its default is here too, so that
-// the core has the same limits when it is used without a server.
+// A bound that a user can change is a setting (see conf/ampt.conf); its default is here too, so
+// that the core has the same limits when it is used without a server.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,9 @@ inline constexpr size_t kRawKeyBytes = 65536;
 inline constexpr int kLabels = 5;
 
 // Values.
-inline constexpr size_t kMaxItemBytesDefault = 16u << 20;  // `max-item-size`
-inline constexpr size_t kMaxItemBytesCeiling = 512u << 20; // what `max-item-size` can be set to
-inline constexpr int kMaxJsonDepthDefault = 128;           // `max-json-depth`, counts containers
+inline constexpr size_t kMaxItemBytesDefault = 16u << 20;   // `max-item-size`
+inline constexpr size_t kMaxItemBytesCeiling = 512u << 20;  // what `max-item-size` can be set to
+inline constexpr int kMaxJsonDepthDefault = 128;            // `max-json-depth`, counts containers
 inline constexpr int kMaxJsonDepthCeiling = 10000;
 inline constexpr size_t kNumberBytes = 256;  // a JSON number and a decimal sum, as text
 
@@ -32,7 +32,7 @@ inline constexpr size_t kBatchItems = 25;
 inline constexpr int64_t kRelativeTtlSeconds = 315360000;
 
 // SCAN.
-inline constexpr size_t kScanCursors = 65536;    // remembered positions per database
+inline constexpr size_t kScanCursors = 65536;  // remembered positions per database
 // What their keys may take. Enough for all of them with the longest keys AMPT commands write.
 inline constexpr size_t kScanCursorBytes = 64u << 20;
 inline constexpr size_t kScanItemsPerCall = 2000;  // COUNT is a wish; this keeps a call near 1 ms

@@ -1,8 +1,8 @@
 // Status and Result: how a layer tells the one above it that something was refused.
 //
-// A Status is either OK or an error for the person who gets it: one line of text whose first word is
-// for programs (`ERR`, `WRONGTYPE`, `EXISTS`, …) and whose rest says what was wrong and what to do.
-// OK costs one null pointer. No exceptions cross a layer.
+// A Status is either OK or an error for the person who gets it: one line of text whose first word
+// is for programs (`ERR`, `WRONGTYPE`, `EXISTS`, …) and whose rest says what was wrong and what to
+// do. OK costs one null pointer. No exceptions cross a layer.
 #pragma once
 
 #include <memory>
@@ -64,7 +64,7 @@ class [[nodiscard]] Result {
 }  // namespace ampt
 
 // Returns from the enclosing function when `expr` (a Status) is an error.
-#define AMPT_RETURN_IF_ERROR(expr)                          \
-  do {                                                      \
+#define AMPT_RETURN_IF_ERROR(expr)                                                  \
+  do {                                                                              \
     if (::ampt::Status ampt_status = (expr); !ampt_status.ok()) return ampt_status; \
   } while (0)

@@ -9,7 +9,8 @@ namespace ampt {
 
 namespace {
 
-// One bit in every byte of the result's sign positions for each of the seven tags that equals `tag`.
+// One bit in every byte of the result's sign positions for each of the seven tags that equals
+// `tag`.
 uint64_t MatchTags(const void* bucket, uint8_t tag) {
   uint64_t word;
   std::memcpy(&word, bucket, sizeof word);
@@ -159,8 +160,7 @@ void HashIndex::PrefetchItem(uint64_t hash) const {
 }
 
 size_t HashIndex::allocated_bytes() const {
-  return segments_ * RoundedAllocation(sizeof(Segment)) +
-         directory_.capacity() * sizeof(Segment*);
+  return segments_ * RoundedAllocation(sizeof(Segment)) + directory_.capacity() * sizeof(Segment*);
 }
 
 bool HashIndex::DropSome(size_t segments) {

@@ -1,10 +1,10 @@
 // HashIndex: from an exact key to its item.
 //
 // Extendible hashing (Fagin et al., 1979): a directory indexed by the upper bits of the hash points
-// to segments of 127 buckets in 8 KiB; a full segment splits into two, so growing never touches more than
-// about 800 items at a time, whatever the size. A bucket is one cache line: seven items, one byte
-// of each one's hash, and a count of the items that found it full and went on to the next (as in
-// F14, Bronson and Shi, 2019), so that erasing leaves no tombstones.
+// to segments of 127 buckets in 8 KiB; a full segment splits into two, so growing never touches
+// more than about 800 items at a time, whatever the size. A bucket is one cache line: seven items,
+// one byte of each one's hash, and a count of the items that found it full and went on to the next
+// (as in F14, Bronson and Shi, 2019), so that erasing leaves no tombstones.
 //
 // It refers to items and never owns them. Cost: Find, Insert, Erase O(1), two cache misses and the
 // item; 11 to 21 bytes an item. Prefetch() and PrefetchItem() bring the two misses forward for a
@@ -64,7 +64,7 @@ class HashIndex {
   };
   struct Segment {
     uint32_t count;
-    uint32_t depth;  // how many upper bits of the hash all its items share
+    uint32_t depth;   // how many upper bits of the hash all its items share
     char unused[56];  // so that every bucket is one line of an 8 KiB block
     Bucket buckets[kBuckets];
   };

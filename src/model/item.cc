@@ -15,7 +15,8 @@ int LabelCount(uint32_t mask) {
   return kCounts[mask & 31];
 }
 
-// Copies `text`, which may overlap `to` and, where it is empty, may be a null view. Returns the end.
+// Copies `text`, which may overlap `to` and, where it is empty, may be a null view. Returns the
+// end.
 char* Append(char* to, std::string_view text) {
   if (!text.empty()) std::memmove(to, text.data(), text.size());
   return to + text.size();
@@ -63,9 +64,8 @@ Item* Item::Create(Allocator& allocator, std::string_view key, const ItemState& 
   AMPT_ASSERT(key.size() <= limits::kRawKeyBytes);
   const size_t tail_bytes = TailBytes(state);
   // There is always room for the address of a tail outside.
-  const size_t inside = tail_bytes > kInlineTailBytes
-                            ? sizeof(Outside*)
-                            : std::max(tail_bytes, sizeof(Outside*));
+  const size_t inside =
+      tail_bytes > kInlineTailBytes ? sizeof(Outside*) : std::max(tail_bytes, sizeof(Outside*));
   size_t usable;
   Item* item = static_cast<Item*>(allocator.Allocate(kHeaderBytes + key.size() + inside, &usable));
   item->inline_bytes_ = static_cast<uint32_t>(usable - kHeaderBytes - key.size());
@@ -154,8 +154,7 @@ std::string_view Item::label(int n) const {
   if ((label_mask_ >> n & 1) == 0) return {};
   const char* lengths = tail() + labels_offset();
   const int before = LabelCount(label_mask_ & ((1u << n) - 1));
-  const char* text =
-      lengths + static_cast<size_t>(LabelCount(label_mask_)) * sizeof(uint16_t);
+  const char* text = lengths + static_cast<size_t>(LabelCount(label_mask_)) * sizeof(uint16_t);
   uint16_t size;
   for (int i = 0; i < before; ++i) {
     std::memcpy(&size, lengths + static_cast<size_t>(i) * sizeof size, sizeof size);
@@ -182,7 +181,8 @@ size_t Item::allocated_bytes() const {
 }
 
 bool Item::IsConsistent() const {
-  if (spare_ != 0 || spare2_ != 0 || type_ > static_cast<uint32_t>(ValueType::kObject)) return false;
+  if (spare_ != 0 || spare2_ != 0 || type_ > static_cast<uint32_t>(ValueType::kObject))
+    return false;
   const size_t tail_bytes = value_offset() + value_size_;
   if (is_outside_) return outside()->block_bytes >= sizeof(Outside) + tail_bytes;
   return tail_bytes <= inline_bytes_;

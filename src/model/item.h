@@ -1,6 +1,7 @@
 // Item: one key with its value, times, labels and deadline, in one allocation.
 //
-//   header (24 bytes) | key | tail            tail = [deadline 8] [label lengths, label texts] value
+//   header (24 bytes) | key | tail            tail = [deadline 8] [label lengths, label texts]
+//   value
 //
 // The tail lies behind the key as long as it fits what was allocated, else in a block of its own
 // whose address takes the tail's place; so an item never moves while it lives, and overwriting a

@@ -7,7 +7,7 @@
 
 namespace ampt {
 
-// --- KeyRef ---------------------------------------------------------------------------------------
+// --- KeyRef --------------------------------------------------------------------------------------
 
 void KeyRef::Put(const ItemState& state, Origin origin) {
   if (item_ == nullptr) {
@@ -39,7 +39,7 @@ void KeyRef::Erase(Origin origin) {
   item_ = nullptr;
 }
 
-// --- DetachedItems --------------------------------------------------------------------------------
+// --- DetachedItems -------------------------------------------------------------------------------
 
 DetachedItems::~DetachedItems() {
   while (!FreeSome(1u << 20)) {
@@ -66,7 +66,7 @@ bool DetachedItems::FreeSome(size_t nodes) {
   return empty;
 }
 
-// --- Keyspace -------------------------------------------------------------------------------------
+// --- Keyspace ------------------------------------------------------------------------------------
 
 Keyspace::Keyspace(Allocator& allocator, int database, uint64_t hash_seed)
     : allocator_(&allocator),
@@ -79,7 +79,9 @@ Keyspace::~Keyspace() {
   DetachedItems all(std::move(indexes_));
 }
 
-uint64_t Keyspace::HashOf(std::string_view key) const { return HashBytes(key, hash_seed_); }
+uint64_t Keyspace::HashOf(std::string_view key) const {
+  return HashBytes(key, hash_seed_);
+}
 
 const Item* Keyspace::Find(std::string_view key, TimeMs now_ms) const {
   const Item* item = indexes_->by_hash.Find(key, HashOf(key));
@@ -183,9 +185,9 @@ void Keyspace::Replace(Item* item, const ItemState& state, Origin origin) {
   if (effects_ != nullptr) effects_->WillChange(database_, *item, origin);
   // Out of every index whose text changes, change, back in.
   std::array<bool, limits::kLabels> moved{};
-  const bool any_label = item->has_labels() ||
-                         std::any_of(state.labels.begin(), state.labels.end(),
-                                     [](std::string_view label) { return !label.empty(); });
+  const bool any_label =
+      item->has_labels() || std::any_of(state.labels.begin(), state.labels.end(),
+                                        [](std::string_view label) { return !label.empty(); });
   if (any_label) {
     for (int n = 0; n < limits::kLabels; ++n) {
       const std::string_view old = item->label(n);

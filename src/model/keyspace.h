@@ -5,8 +5,8 @@
 // An item past its deadline is invisible at once and removed soon (ExpireSome); a write to it
 // removes it first, as an effect of its own.
 //
-// Commands reach items through KeyRef: open a key once, then read, put, erase. A KeyRef, and what it
-// points to, is good until another key is opened or anything else in the keyspace changes.
+// Commands reach items through KeyRef: open a key once, then read, put, erase. A KeyRef, and what
+// it points to, is good until another key is opened or anything else in the keyspace changes.
 #pragma once
 
 #include <array>

@@ -1,8 +1,8 @@
 // The positions behind SCAN's cursors: the latest limits::kScanCursors of a database.
 //
 // A cursor is a number; the server keeps the key it stands for, so a scan goes on exactly behind
-// that key whatever was written meanwhile. Cost: O(1) amortised. Memory is bounded: where keys are so
-// long that they would take over limits::kScanCursorBytes, fewer are kept.
+// that key whatever was written meanwhile. Cost: O(1) amortised. Memory is bounded: where keys are
+// so long that they would take over limits::kScanCursorBytes, fewer are kept.
 #pragma once
 
 #include <cstdint>
