@@ -45,8 +45,8 @@ int64_t CountOf(const Index& index, const Stretch& stretch) {
 
 class CountWork : public SlicedWork {
  public:
-  CountWork(Store& store, Stretch stretch, std::optional<int> label)
-      : store_(store), stretch_(std::move(stretch)), label_(label) {}
+  CountWork(Store& store, Target target)
+      : store_(store), stretch_(std::move(target.stretch)), label_(target.label) {}
 
   bool DoSome(TimeMs now_ms) override {
     constexpr size_t kItems = 256;
@@ -65,17 +65,9 @@ class CountWork : public SlicedWork {
 };
 
 Status Run(Context& context, const Args& args) {
-  std::optional<int> label;
-  if (args.label) {
-    const Result<int> number = LabelNumber(*args.label);
-    if (!number.ok()) return number.status();
-    label = *number;
-  }
-  const Result<Expression> parsed = ParseExpression(args.expression);
-  if (!parsed.ok()) return parsed.status();
-  RunSliced(context, std::make_unique<CountWork>(
-                         context.store,
-                         label ? LabelStretch(parsed->range) : KeyStretch(parsed->range), label));
+  Result<Target> target = ReadTarget(args.expression, args.label);
+  if (!target.ok()) return target.status();
+  RunSliced(context, std::make_unique<CountWork>(context.store, std::move(*target)));
   return {};
 }
 

@@ -38,8 +38,8 @@ constexpr Spec kSpec{
 
 class RemoveWork : public SlicedWork {
  public:
-  RemoveWork(Store& store, Stretch stretch, std::optional<int> label)
-      : store_(store), stretch_(std::move(stretch)), label_(label) {}
+  RemoveWork(Store& store, Target target)
+      : store_(store), stretch_(std::move(target.stretch)), label_(target.label) {}
 
   bool DoSome(TimeMs now_ms) override {
     return label_ ? RemoveSome(store_.by_label(*label_), ByLabel{*label_}, now_ms)
@@ -78,17 +78,9 @@ class RemoveWork : public SlicedWork {
 };
 
 Status Run(Context& context, const Args& args) {
-  std::optional<int> label;
-  if (args.label) {
-    const Result<int> number = LabelNumber(*args.label);
-    if (!number.ok()) return number.status();
-    label = *number;
-  }
-  const Result<Expression> parsed = ParseExpression(args.expression);
-  if (!parsed.ok()) return parsed.status();
-  RunSliced(context, std::make_unique<RemoveWork>(
-                         context.store,
-                         label ? LabelStretch(parsed->range) : KeyStretch(parsed->range), label));
+  Result<Target> target = ReadTarget(args.expression, args.label);
+  if (!target.ok()) return target.status();
+  RunSliced(context, std::make_unique<RemoveWork>(context.store, std::move(*target)));
   return {};
 }
 

@@ -156,6 +156,20 @@ Result<int> LabelNumber(std::string_view word) {
   return digit - '1';
 }
 
+Result<Target> ReadTarget(std::string_view expression,
+                          const std::optional<std::string_view>& label) {
+  Target target;
+  if (label) {
+    const Result<int> number = LabelNumber(*label);
+    if (!number.ok()) return number.status();
+    target.label = *number;
+  }
+  const Result<Expression> parsed = ParseExpression(expression);
+  if (!parsed.ok()) return parsed.status();
+  target.stretch = target.label ? LabelStretch(parsed->range) : KeyStretch(parsed->range);
+  return target;
+}
+
 Status AnswerQuery(Context& context, const Query& query) {
   if (!query.label && !query.limit && !query.start) {
     // The hot path: told from a query without parsing one.

@@ -27,6 +27,14 @@ std::string LabelText(std::string_view encoded_label, std::string_view key);
 // 'label5'."
 Result<int> LabelNumber(std::string_view word);
 
+// What COUNT and REMOVERANGE work on: a stretch of the key index, or of a label's.
+struct Target {
+  Stretch stretch;
+  std::optional<int> label;  // 0 to 4
+};
+Result<Target> ReadTarget(std::string_view expression,
+                          const std::optional<std::string_view>& label);
+
 struct Query {
   std::string_view expression;
   bool meta = false;
