@@ -95,13 +95,17 @@ $B/wire-tests: $(WIRE_OBJ) $B/libserver.a $B/libcore.a
 $B/ampt-bench: $(BENCH_OBJ)
 	g++ $(LDFLAGS) -o $@ $^ -lfmt
 
-# libFuzzer targets: one program each, from the sources themselves, instrumented by clang.
-FUZZ_FLAGS := -std=c++20 -g -O1 -I. -Isrc -fsanitize=fuzzer,address,undefined \
-              -fno-sanitize-recover=undefined -DAMPT_WITHOUT_JEMALLOC -Wno-c99-designator
-FUZZ_CORE  := $(wildcard src/base/*.cc src/model/*.cc persistence/*.cc) src/server/resp_parser.cc
-$B/fuzz/%: tests/fuzz/%.cc $(FUZZ_CORE)
+# libFuzzer targets: one program each, over a core that clang has instrumented.
+FUZZ_FLAGS := -std=c++20 -g -O1 -I. -Isrc -MMD -MP -fno-sanitize-recover=undefined \
+              -DAMPT_WITHOUT_JEMALLOC -Wno-c99-designator
+FUZZ_CORE  := $(patsubst %.cc,$B/fuzz/obj/%.o,$(wildcard src/base/*.cc src/model/*.cc \
+              persistence/*.cc) src/server/resp_parser.cc)
+$B/fuzz/obj/%.o: %.cc
 	@mkdir -p $(@D)
-	$(CLANGXX) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_CORE) -lfmt -lxxhash -llz4
+	$(CLANGXX) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -c $< -o $@
+
+$B/fuzz/%: $B/fuzz/obj/tests/fuzz/%.o $(FUZZ_CORE)
+	$(CLANGXX) -fsanitize=fuzzer,address,undefined -o $@ $^ -lfmt -lxxhash -llz4
 
 # --- running, testing, measuring ------------------------------------------------------------------
 .PHONY: run test asan fuzz bench readme tidy install
@@ -142,7 +146,7 @@ install: build
 	install -m 755 $B/ampt-server $(DESTDIR)$(PREFIX)/bin/ampt-server
 	install -m 644 conf/ampt.conf README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/ampt-server/
 
--include $(shell find $B/obj -name '*.d' 2>/dev/null)
+-include $(shell find $B/obj $B/fuzz/obj -name '*.d' 2>/dev/null)
 
 .PHONY: clean
 clean:
