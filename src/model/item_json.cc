@@ -1,4 +1,4 @@
-#include "commands/item_json.h"
+#include "model/item_json.h"
 
 #include "model/json.h"
 #include "model/label.h"

@@ -1,4 +1,4 @@
-// Items as the product's commands answer them: JSON text.
+// Items as the product's commands and events show them: JSON text.
 #pragma once
 
 #include <string>
