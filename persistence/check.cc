@@ -52,9 +52,13 @@ class CheckSink : public EffectSink {
     output_(line);
     return Status::Ok();
   }
-  Status Delete(int database, std::string_view key) override {
+  Status Delete(int database, std::string_view key, DeleteReason reason) override {
     ++deletes;
-    if (options_.print) output_(fmt::format("  delete {} {}", database, Quoted(key)));
+    if (options_.print) {
+      constexpr std::string_view kReasons[] = {"removed", "expired", "evicted"};
+      output_(fmt::format("  delete {} {} {}", database, Quoted(key),
+                          kReasons[static_cast<size_t>(reason)]));
+    }
     return Status::Ok();
   }
   Status Flush(int database) override {

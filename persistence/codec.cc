@@ -55,7 +55,12 @@ Status ReadEffect(Reader& reader, EffectSink& sink) {
   const auto cut = [] { return Status::Err("is cut short"); };
   std::string_view head;
   if (!reader.Take(kEffectHeaderBytes, &head)) return cut();
-  if (head[1] != 0) return Status::Err("has unknown flags");
+  // Of all kinds only a deletion says more here.
+  const bool deletes = head[0] == static_cast<char>(EffectKind::kDelete);
+  const auto reason = static_cast<DeleteReason>(head[1]);
+  if (deletes ? reason > DeleteReason::kEvicted : head[1] != 0) {
+    return Status::Err("has unknown flags");
+  }
   const int database = GetLittle16(head.data() + 2);
   uint32_t key_bytes = 0;
   uint32_t more_bytes = 0;
@@ -75,7 +80,7 @@ Status ReadEffect(Reader& reader, EffectSink& sink) {
     case EffectKind::kDelete:
       if (!reader.Take32(&key_bytes) || !reader.Take(key_bytes, &key)) return cut();
       if (key.size() > limits::kRawKeyBytes) return Status::Err("has a key that is too long");
-      return sink.Delete(database, key);
+      return sink.Delete(database, key, reason);
     case EffectKind::kFlush:
       return sink.Flush(database);
     case EffectKind::kOther: {
@@ -164,10 +169,11 @@ void AppendPut(int database, std::string_view key, const ItemState& state, std::
   AppendRecord(state, out);
 }
 
-void AppendDelete(int database, std::string_view key, std::string* out) {
+void AppendDelete(int database, std::string_view key, DeleteReason reason, std::string* out) {
   char head[kEffectHeaderBytes + 4];
   PutLittle32(static_cast<uint32_t>(key.size()),
               PutEffectHeader(EffectKind::kDelete, database, head));
+  head[1] = static_cast<char>(reason);
   out->append(head, sizeof head).append(key);
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/limits.h"
 #include "base/status.h"
+#include "model/effects.h"
 #include "model/item.h"
 
 namespace ampt {
@@ -29,7 +30,7 @@ inline constexpr size_t kPutHeaderBytes = 12;
 // Each appends one effect to `*out`. Cost: one copy.
 // REQUIRES: database below 65536.
 void AppendPut(int database, std::string_view key, const ItemState& state, std::string* out);
-void AppendDelete(int database, std::string_view key, std::string* out);
+void AppendDelete(int database, std::string_view key, DeleteReason reason, std::string* out);
 void AppendFlush(int database, std::string* out);
 // Something of another part of the server (consumers of events, say) that belongs into the same
 // atomic frame as the write it goes with. Its bytes mean nothing here.
@@ -42,7 +43,7 @@ class EffectSink {
   // An effect on that key will probably come soon: a chance to bring it into the cache.
   virtual void Expect(int /*database*/, std::string_view /*key*/) {}
   virtual Status Put(int database, std::string_view key, const ItemState& state) = 0;
-  virtual Status Delete(int database, std::string_view key) = 0;
+  virtual Status Delete(int database, std::string_view key, DeleteReason reason) = 0;
   virtual Status Flush(int database) = 0;
   virtual Status Other(int database, uint32_t kind, std::string_view bytes) = 0;
 };
@@ -101,8 +102,9 @@ struct BlockHeader {
   uint64_t payload_checksum = 0;  // of the stored bytes
 };
 inline constexpr uint32_t kBlockMagic = 0x4b4c4241;  // "ABLK"
-// No block is larger: the largest item with its key, and a block that it came behind.
-inline constexpr size_t kMostBlockBytes = limits::kMaxItemBytesCeiling + (2u << 20);
+// No block is larger: an event of the largest item and what it was before, its key, and a block
+// that it came behind.
+inline constexpr size_t kMostBlockBytes = 2 * limits::kMaxItemBytesCeiling + (2u << 20);
 
 // The payload of the end block.
 struct SnapshotCounts {

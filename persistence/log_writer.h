@@ -66,14 +66,15 @@ class FrameBuffer {
 
   bool empty() const { return header_.effects == 0; }
   uint64_t sequence() const { return header_.sequence; }
-  size_t bytes() const { return bytes_.size(); }
+  // With the header; 0 where there is no effect.
+  size_t bytes() const { return empty() ? 0 : bytes_.size(); }
 
   void AddPut(int database, std::string_view key, const ItemState& state) {
     AppendPut(database, key, state, &bytes_);
     ++header_.effects;
   }
-  void AddDelete(int database, std::string_view key) {
-    AppendDelete(database, key, &bytes_);
+  void AddDelete(int database, std::string_view key, DeleteReason reason) {
+    AppendDelete(database, key, reason, &bytes_);
     ++header_.effects;
   }
   void AddFlush(int database) {

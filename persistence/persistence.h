@@ -58,14 +58,16 @@
 // during a save.
 #pragma once
 
+#include "event/events.h"
 #include "model/effects.h"
 #include "persistence/log_writer.h"
+#include "persistence/recovery.h"
 #include "persistence/snapshot.h"
 
 namespace ampt {
 
 // The listener that makes changes durable: into the log, and past a running snapshot.
-class DurableEffects : public Effects {
+class DurableEffects : public Effects, public EventJournal {
  public:
   // `walk` outlives it.
   explicit DurableEffects(SnapshotWalk& walk) : walk_(walk) {}
@@ -80,7 +82,7 @@ class DurableEffects : public Effects {
     walk_.DidChange(database, kind, item, origin);
     if (log_ == nullptr) return;
     if (kind == ChangeKind::kDeleted) {
-      log_->open().AddDelete(database, item.key());
+      log_->open().AddDelete(database, item.key(), ReasonOf(origin));
     } else {
       log_->open().AddPut(database, item.key(), item.state());
     }
@@ -89,10 +91,58 @@ class DurableEffects : public Effects {
     walk_.WillFlush(database);
     if (log_ != nullptr) log_->open().AddFlush(database);
   }
+  // What consumers of events do.
+  void Record(int database, uint32_t kind, std::string_view bytes) override {
+    if (log_ != nullptr) log_->open().AddOther(database, kind, bytes);
+  }
 
  private:
   SnapshotWalk& walk_;
   LogWriter* log_ = nullptr;
+};
+
+// Consumers of events and their backlogs as data to keep: in snapshots, and from files back to
+// memory. events.h says in which order a host puts it together.
+class EventKeeper : public OtherSource, public OtherSink {
+ public:
+  // `events` outlives it.
+  explicit EventKeeper(Events& events) : events_(events) {}
+
+  void BeginSave(OtherReceiver& to) override {
+    Receiver receiver(to);
+    events_.BeginSave(receiver);
+  }
+  bool SaveSome(OtherReceiver& to) override {
+    Receiver receiver(to);
+    return events_.SaveOne(receiver);
+  }
+  void AbortSave() override { events_.EndSave(); }
+
+  Status Other(int database, uint32_t kind, std::string_view bytes) override {
+    events_.BeginLoading();
+    return events_.Apply(database, kind, bytes);
+  }
+  Effects* ReplayEffects() override {
+    events_.BeginLoading();
+    return &events_;
+  }
+  std::optional<DetachedItems> TakeFlushed(int database, DetachedItems items) override {
+    return events_.TakeFlushed(database, std::move(items));
+  }
+
+ private:
+  class Receiver : public EventJournal {
+   public:
+    explicit Receiver(OtherReceiver& to) : to_(to) {}
+    void Record(int database, uint32_t kind, std::string_view bytes) override {
+      to_.AddOther(database, kind, bytes);
+    }
+
+   private:
+    OtherReceiver& to_;
+  };
+
+  Events& events_;
 };
 
 }  // namespace ampt

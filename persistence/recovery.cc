@@ -66,11 +66,11 @@ Status KeyspaceSink::Put(int database, std::string_view key, const ItemState& st
   return Status::Ok();
 }
 
-Status KeyspaceSink::Delete(int database, std::string_view key) {
+Status KeyspaceSink::Delete(int database, std::string_view key, DeleteReason reason) {
   Keyspace* keyspace = DatabaseOf(database);
   if (keyspace == nullptr) return NoDatabase(database);
   KeyRef ref = keyspace->Open(key, kBeforeAll);
-  if (ref.exists()) ref.Erase(Origin::kLoaded);
+  if (ref.exists()) ref.Erase(OriginOf(reason));
   ++effects_;
   return Status::Ok();
 }
@@ -78,8 +78,10 @@ Status KeyspaceSink::Delete(int database, std::string_view key) {
 Status KeyspaceSink::Flush(int database) {
   Keyspace* keyspace = DatabaseOf(database);
   if (keyspace == nullptr) return NoDatabase(database);
-  // The detached items are freed here and now: no client waits yet.
-  const DetachedItems all = keyspace->Detach();
+  DetachedItems all = keyspace->Detach();
+  // What nobody takes is freed here and now: no client waits yet.
+  std::optional<DetachedItems> left;
+  if (others_ != nullptr) left = others_->TakeFlushed(database, std::move(all));
   ++effects_;
   return Status::Ok();
 }
@@ -102,7 +104,12 @@ class Recovery {
  public:
   Recovery(Disk& disk, std::span<Keyspace* const> databases, OtherSink* others,
            const RecoveryProgress& progress)
-      : disk_(disk), sink_(databases, others), progress_(progress) {}
+      : disk_(disk),
+        databases_(databases),
+        others_(others),
+        sink_(databases, others),
+        progress_(progress) {}
+  ~Recovery() { SetEffects(nullptr); }
 
   Result<Recovered> Run(const std::string& path, uint64_t random) {
     Result<std::unique_ptr<DataDirectory>> directory = DataDirectory::Open(disk_, path, random);
@@ -110,7 +117,9 @@ class Recovery {
     recovered_.directory = std::move(*directory);
     AMPT_RETURN_IF_ERROR(OpenFiles());
     AMPT_RETURN_IF_ERROR(LoadBase());
+    SetEffects(others_ != nullptr ? others_->ReplayEffects() : nullptr);
     for (size_t n = 0; n < segments_.size(); ++n) AMPT_RETURN_IF_ERROR(Replay(n));
+    SetEffects(nullptr);
     AMPT_RETURN_IF_ERROR(Settle());
     return std::move(recovered_);
   }
@@ -145,6 +154,10 @@ class Recovery {
     return Status::Ok();
   }
 
+  void SetEffects(Effects* effects) {
+    for (Keyspace* keyspace : databases_) keyspace->set_effects(effects);
+  }
+
   bool Report(uint64_t bytes) { return !progress_ || progress_(done_ + bytes, total_); }
 
   Status LoadBase() {
@@ -161,6 +174,7 @@ class Recovery {
     }
     recovered_.log.next_sequence = facts->header.sequence + 1;
     recovered_.base_bytes = facts->file_bytes;
+    recovered_.base_raw_bytes = facts->raw_bytes;
     recovered_.base_created_ms = facts->header.created_ms;
     recovered_.base_items = facts->counts.sorted + facts->counts.unsorted;
     done_ += facts->file_bytes;
@@ -257,6 +271,8 @@ class Recovery {
   }
 
   Disk& disk_;
+  std::span<Keyspace* const> databases_;
+  OtherSink* others_;
   KeyspaceSink sink_;
   const RecoveryProgress& progress_;
   Recovered recovered_;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,13 @@ class OtherSink {
  public:
   virtual ~OtherSink() = default;
   virtual Status Other(int database, uint32_t kind, std::string_view bytes) = 0;
+  // Who hears of the changes that the log tells, in front of whatever others it has; not of those
+  // of the snapshot. Null: nobody.
+  virtual Effects* ReplayEffects() { return nullptr; }
+  // What a flush in the log detached. Gives back what it does not take, to be freed.
+  virtual std::optional<DetachedItems> TakeFlushed(int /*database*/, DetachedItems items) {
+    return items;
+  }
 };
 
 // Applies effects to keyspaces, whose own effects should be off meanwhile.
@@ -41,7 +49,7 @@ class KeyspaceSink : public EffectSink {
   void Expect(int database, std::string_view key) override;
   Status Put(int database, std::string_view key, const ItemState& state) override;
   // A key that is not there is no error: eviction and expiry may race with a flush.
-  Status Delete(int database, std::string_view key) override;
+  Status Delete(int database, std::string_view key, DeleteReason reason) override;
   Status Flush(int database) override;
   Status Other(int database, uint32_t kind, std::string_view bytes) override;
 
@@ -62,6 +70,7 @@ struct Recovered {
   LogPosition log;
   bool has_log = false;         // the directory has files of the log
   uint64_t base_bytes = 0;      // of the snapshot, 0: none
+  uint64_t base_raw_bytes = 0;  // before compression
   int64_t base_created_ms = 0;  // LASTSAVE; 0: none
   uint64_t base_items = 0;
   uint64_t frames = 0;   // replayed
@@ -74,10 +83,10 @@ struct Recovered {
 // Called at least once a block or frame with the bytes done and in all; false: stop loading.
 using RecoveryProgress = std::function<bool(uint64_t done, uint64_t total)>;
 
-// Locks the directory, loads its snapshot, replays its log, cuts a torn tail, syncs what it keeps
-// and removes what a crash left behind. Blocking. `databases`: empty, their effects off. On an
-// error they hold a part and nothing in the directory has changed; the text names file and offset
-// and says what to do:
+// Locks the directory, loads its snapshot, replays its log (with the effects of `others` on), cuts
+// a torn tail, syncs what it keeps and removes what a crash left behind. Blocking. `databases`:
+// empty, their effects off. On an error they hold a part and nothing in the directory has changed;
+// the text names file and offset and says what to do:
 //
 //   LOCKED    another server uses the directory
 //   DAMAGED   a bad snapshot, or a bad frame that was synced once, or a file is missing

@@ -135,6 +135,7 @@ void BackgroundSave::FinishJob() {
   }
   if (job_ != Job::kFinish || state_ != State::kWriting) return;
   result_.bytes = file_->file_bytes();
+  result_.raw_bytes = file_->raw_bytes();
   result_.items = walk_.items();
   file_.reset();
   if (log_ != nullptr) {

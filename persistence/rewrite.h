@@ -37,6 +37,7 @@ struct SaveResult {
   // Of a save that succeeded:
   TimeMs began_ms = 0;  // the moment it shows
   uint64_t bytes = 0;
+  uint64_t raw_bytes = 0;  // before compression
   uint64_t items = 0;
 };
 

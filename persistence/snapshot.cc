@@ -32,6 +32,8 @@ void SnapshotWalk::Begin() {
   items_ = strays_ = 0;
   sorted_ = NewBlock(BlockKind::kSorted);
   unsorted_ = NewBlock(BlockKind::kUnsorted);
+  others_left_ = other_source_ != nullptr;
+  if (others_left_) other_source_->BeginSave(*this);
 }
 
 SnapshotBlock SnapshotWalk::NewBlock(BlockKind kind) {
@@ -71,7 +73,7 @@ void SnapshotWalk::Recycle(SnapshotBlock block) {
 }
 
 void SnapshotWalk::AddOther(int database, uint32_t kind, std::string_view bytes) {
-  AMPT_ASSERT(state_ == State::kWalking && !started_);
+  AMPT_ASSERT(state_ == State::kWalking);
   AppendOther(database, kind, bytes, &unsorted_.bytes);
   ++unsorted_.others;
   if (unsorted_.bytes.size() >= kBlockBytes) CloseBlock(&unsorted_);
@@ -81,6 +83,10 @@ bool SnapshotWalk::DoSome(Clock& clock, int64_t micros) {
   const int64_t until = clock.StopwatchMicros() + micros;
   const auto count = static_cast<int>(databases_.size());
   if (state_ == State::kIdle) return true;
+  while (others_left_) {
+    const Pause pause = TakeOthers(clock, until);
+    if (pause != Pause::kEnd) return pause == Pause::kEnough;
+  }
   while (database_ < count) {
     const Pause pause = WalkDatabase(clock, until);
     if (pause != Pause::kEnd) return pause == Pause::kEnough;
@@ -96,6 +102,18 @@ bool SnapshotWalk::DoSome(Clock& clock, int64_t micros) {
   sorted_ = unsorted_ = SnapshotBlock();
   spare_ = {};
   return true;
+}
+
+SnapshotWalk::Pause SnapshotWalk::TakeOthers(Clock& clock, int64_t until) {
+  for (int steps = 1;; ++steps) {
+    if (pending_bytes_ >= kWalkAheadBytes) return Pause::kEnough;
+    const size_t before = unsorted_.bytes.size();
+    others_left_ = other_source_->SaveSome(*this);
+    if (!others_left_) return Pause::kEnd;
+    // A large one may have closed its block.
+    const bool large = unsorted_.bytes.size() < before || unsorted_.bytes.size() > before + 4096;
+    if ((steps % 16 == 0 || large) && clock.StopwatchMicros() >= until) return Pause::kTime;
+  }
 }
 
 SnapshotWalk::Pause SnapshotWalk::WalkDatabase(Clock& clock, int64_t until) {
@@ -138,6 +156,8 @@ SnapshotWalk::Pause SnapshotWalk::WalkDatabase(Clock& clock, int64_t until) {
 void SnapshotWalk::Abort() {
   if (state_ == State::kWalking) {
     state_ = State::kClearing;
+    if (others_left_) other_source_->AbortSave();
+    others_left_ = false;
     for (size_t n = 0; n < detached_.size(); ++n) Release(n);
   }
   aborted_ = true;
@@ -212,6 +232,7 @@ Status SnapshotFile::WriteBlock(BlockKind kind, uint32_t effects, std::string_vi
   header.index = blocks_++;
   header.effects = effects;
   header.raw_bytes = static_cast<uint32_t>(bytes.size());
+  raw_bytes_ += bytes.size();
   packed_.resize(BlockHeader::kBytes);
   if (compress_ && bytes.size() >= kCompressFromBytes) {
     const int room = LZ4_compressBound(static_cast<int>(bytes.size()));
@@ -292,7 +313,7 @@ class BlockSink : public EffectSink {
     }
     return sink_.Put(database, key, state);
   }
-  Status Delete(int, std::string_view) override {
+  Status Delete(int, std::string_view, DeleteReason) override {
     return Status::Err("a snapshot deletes nothing");
   }
   Status Flush(int) override { return Status::Err("a snapshot flushes nothing"); }
@@ -406,6 +427,7 @@ Result<SnapshotFacts> ReadSnapshot(File& file, EffectSink& sink, const ReadProgr
     if (header.kind != BlockKind::kSorted && header.kind != BlockKind::kUnsorted) {
       return damaged("a block of a kind this program does not know");
     }
+    facts.raw_bytes += header.raw_bytes;
     blocks.BeginBlock(header.kind);
     if (Status status = ReadEffects(bytes, header.effects, blocks); !status.ok()) {
       return damaged(status.text().substr(4));

@@ -45,7 +45,27 @@ struct SnapshotBlock {
   std::string bytes;
 };
 
-class SnapshotWalk : public Effects {
+// Receives what somebody adds to a snapshot that is no item (AppendOther).
+class OtherReceiver {
+ public:
+  virtual ~OtherReceiver() = default;
+  virtual void AddOther(int database, uint32_t kind, std::string_view bytes) = 0;
+};
+
+// Has more to keep than items: asked by the walk, on the event loop.
+class OtherSource {
+ public:
+  virtual ~OtherSource() = default;
+  // The moment. What is small may be added at once.
+  virtual void BeginSave(OtherReceiver& to) = 0;
+  // Adds the next piece; false when there is none any more (and no call follows). What it adds may
+  // be of a later moment only if replaying the log over it comes to the same.
+  virtual bool SaveSome(OtherReceiver& to) = 0;
+  // The save is over before that.
+  virtual void AbortSave() = 0;
+};
+
+class SnapshotWalk : public Effects, private OtherReceiver {
  public:
   static constexpr size_t kBlockBytes = 128u << 10;
   static constexpr size_t kWalkAheadBytes = 4u << 20;
@@ -56,10 +76,13 @@ class SnapshotWalk : public Effects {
   explicit SnapshotWalk(std::span<Keyspace* const> databases)
       : databases_(databases.begin(), databases.end()), detached_(databases.size()) {}
 
+  // Null (the default), or somebody who outlives the walk. REQUIRES: idle().
+  void set_other_source(OtherSource* source) { other_source_ = source; }
+
   // The moment. REQUIRES: idle().
   void Begin();
-  // Adds something that is no item to the snapshot. REQUIRES: right behind Begin().
-  void AddOther(int database, uint32_t kind, std::string_view bytes);
+  // Adds something that is no item to the snapshot. REQUIRES: a snapshot is being taken.
+  void AddOther(int database, uint32_t kind, std::string_view bytes) override;
 
   // Walks on for about `micros`. True when there is nothing to do for now: the walk is over, or
   // enough blocks wait to be taken.
@@ -104,6 +127,7 @@ class SnapshotWalk : public Effects {
   }
   enum class Pause : uint8_t { kEnd, kTime, kEnough };
   Pause WalkDatabase(Clock& clock, int64_t until);
+  Pause TakeOthers(Clock& clock, int64_t until);
   void Release(size_t database);
   void CloseBlock(SnapshotBlock* block);
   SnapshotBlock NewBlock(BlockKind kind);
@@ -112,6 +136,8 @@ class SnapshotWalk : public Effects {
   // What a flush took away from the walk's database or a later one; null: nothing.
   std::vector<const KeyIndex*> detached_;
   size_t held_ = 0;
+  OtherSource* other_source_ = nullptr;
+  bool others_left_ = false;
   State state_ = State::kIdle;
   bool aborted_ = false;
   bool gave_up_ = false;
@@ -144,6 +170,8 @@ class SnapshotFile {
   Status Finish(const std::string& directory);
 
   uint64_t file_bytes() const { return offset_; }
+  // What was added, before it was compressed.
+  uint64_t raw_bytes() const { return raw_bytes_; }
   const SnapshotCounts& counts() const { return counts_; }
 
  private:
@@ -164,6 +192,7 @@ class SnapshotFile {
   bool compress_;
   bool finished_ = false;
   uint64_t offset_ = 0;
+  uint64_t raw_bytes_ = 0;
   uint64_t synced_ = 0;
   uint32_t blocks_ = 0;
   SnapshotCounts counts_;
@@ -182,6 +211,7 @@ struct SnapshotFacts {
   SnapshotHeader header;
   SnapshotCounts counts;
   uint64_t file_bytes = 0;
+  uint64_t raw_bytes = 0;  // of the blocks before they were compressed
 };
 Result<SnapshotFacts> ReadSnapshot(File& file, EffectSink& sink, const ReadProgress& progress);
 

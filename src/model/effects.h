@@ -14,6 +14,20 @@ class Item;
 enum class Origin : uint8_t { kClient, kExpired, kEvicted, kMoved, kLoaded };
 enum class ChangeKind : uint8_t { kCreated, kUpdated, kDeleted };
 
+// Why an item is no more, as events tell it and the log keeps it.
+enum class DeleteReason : uint8_t { kRemoved, kExpired, kEvicted };
+constexpr DeleteReason ReasonOf(Origin origin) {
+  return origin == Origin::kExpired   ? DeleteReason::kExpired
+         : origin == Origin::kEvicted ? DeleteReason::kEvicted
+                                      : DeleteReason::kRemoved;
+}
+// An origin of that reason, for replay.
+constexpr Origin OriginOf(DeleteReason reason) {
+  return reason == DeleteReason::kExpired   ? Origin::kExpired
+         : reason == DeleteReason::kEvicted ? Origin::kEvicted
+                                            : Origin::kClient;
+}
+
 class Effects {
  public:
   virtual ~Effects() = default;

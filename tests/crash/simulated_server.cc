@@ -6,7 +6,8 @@ namespace ampt {
 
 Status SimulatedServer::Start() {
   Result<Recovered> recovered =
-      Recover(disk_, kDataDirectory, random_.Next(), databases_.all(), nullptr, RecoveryProgress());
+      Recover(disk_, kDataDirectory, random_.Next(), databases_.all(),
+              options_.events ? &events_.keeper() : nullptr, RecoveryProgress());
   if (!recovered.ok()) return recovered.status();
   directory_ = std::move(recovered->directory);
   next_sequence_ = recovered->log.next_sequence;
@@ -19,9 +20,28 @@ Status SimulatedServer::Start() {
   }
   save_ = std::make_unique<BackgroundSave>(*directory_, walk_);
   save_->set_compress(random_.OneIn(2));
-  databases_.SetEffects(&effects_);
+  databases_.SetEffects(&listeners_);
+  if (options_.events) AMPT_RETURN_IF_ERROR(StartEvents());
   digests_.push_back(databases_.Digest());
   last_sequences_.push_back(next_sequence_ - 1);
+  return Status::Ok();
+}
+
+Status SimulatedServer::StartEvents() {
+  const Loaded copy = Load(*disk_.Kill(1), true);
+  if (!copy.status.ok()) return copy.status;
+  events_.Start(log_ != nullptr ? &effects_ : nullptr, *copy.events, clock_.NowMs(),
+                log_ != nullptr);
+  walk_.set_other_source(&events_.keeper());
+  if (log_ == nullptr) return Status::Ok();
+  // No id may be given out before what reserves it is on the disk.
+  log_->set_policy(SyncPolicy::kAlways);
+  for (int tries = 0; log_->synced_sequence() < log_->last_sequence(); ++tries) {
+    if (tries == 20) return Status::Err("the log cannot be written");
+    if (log_->StartJob(clock_.NowMs())) FinishLogJob();
+    clock_.Advance(1000);
+  }
+  log_->set_policy(options_.policy);
   return Status::Ok();
 }
 
@@ -36,7 +56,11 @@ void SimulatedServer::Write(bool only_deletes) {
     return;
   }
   if (what < 17) {
-    detached_.push_back(keyspace.Detach());
+    if (!options_.events) {
+      detached_.push_back(keyspace.Detach());
+    } else if (std::optional<DetachedItems> left = events_.Flush(keyspace)) {
+      detached_.push_back(std::move(*left));
+    }
     return;
   }
   std::string value(random_.Below(options_.value_bytes), 'a');
@@ -59,6 +83,7 @@ void SimulatedServer::Write(bool only_deletes) {
 }
 
 void SimulatedServer::Turn() {
+  events_.set_turn(digests_.size(), clock_.NowMs());
   const bool refused = writes_refused() || (log_ != nullptr && log_->MustWait(clock_.NowMs()));
   if (refused) {
     ++refused_turns_;
@@ -67,6 +92,7 @@ void SimulatedServer::Turn() {
   } else {
     const uint64_t writes = random_.Below(5);
     for (uint64_t n = 0; n < writes; ++n) Write(false);
+    for (int n = 0; options_.events && n < 4; ++n) events_.Act();
   }
   EndTurn();
 }
@@ -92,6 +118,7 @@ void SimulatedServer::Work() {
       save_->Abort(Status::Err("the test changed its mind"));
   }
   if (!walk_.holds_detached_items()) detached_.clear();
+  if (options_.events) events_.Work(!walk_.holds_detached_items());
   // A job that is under way ends now or in a later turn; others begin.
   if (log_ != nullptr) {
     if (!log_->job_running()) log_->StartJob(clock_.NowMs());
@@ -155,17 +182,33 @@ Status SimulatedServer::Close() {
   return Status::Ok();
 }
 
-bool SimulatedServer::IsLegal(uint64_t digest) const {
+std::optional<std::pair<size_t, size_t>> SimulatedServer::Legality(uint64_t digest) const {
+  if (digests_.empty()) return std::pair<size_t, size_t>(0, 0);
+  std::optional<std::pair<size_t, size_t>> range;
+  const auto take = [&](size_t turn) {
+    if (!range) range = {turn, turn};
+    range = {std::min(range->first, turn), std::max(range->second, turn)};
+  };
   if (!options_.appendonly) {
     // Only saves count, and only the last one or, while it is being made known, the next.
-    return digest == digests_[promised_] || digest == digests_[save_turn_];
+    for (const size_t turn : {promised_, save_turn_}) {
+      if (digests_[turn] == digest) take(turn);
+    }
+    return range;
   }
-  if (digests_.empty()) return true;
   for (size_t turn = promised_; turn < digests_.size(); ++turn) {
-    if (digests_[turn] == digest) return true;
+    if (digests_[turn] == digest) take(turn);
   }
   // Effects of the turn that is being made.
-  return databases_.Digest() == digest;
+  if (databases_.Digest() == digest) take(digests_.size());
+  return range;
+}
+
+std::string SimulatedServer::Problem(const Loaded& loaded) const {
+  const auto range = Legality(loaded.digest);
+  if (!range) return "an illegal state";
+  if (!options_.events || !loaded.events || digests_.empty()) return "";
+  return events_.Problem(*loaded.events, range->first, range->second);
 }
 
 }  // namespace ampt

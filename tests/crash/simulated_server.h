@@ -19,6 +19,7 @@
 #include "persistence/recovery.h"
 #include "persistence/rewrite.h"
 #include "tests/crash/simulated_disk.h"
+#include "tests/crash/simulated_events.h"
 
 namespace ampt {
 
@@ -70,16 +71,29 @@ class TestDatabases {
 struct Loaded {
   Status status;
   uint64_t digest = 0;
+  uint64_t events_digest = 0;
+  std::optional<FoundEvents> events;  // where it was asked for
   std::vector<std::string> warnings;
 };
-inline Loaded Load(SimulatedDisk& disk) {
+inline uint64_t DigestOf(const Events& events) {
+  uint64_t digest = 0;
+  for (int n = 0; n < kTestDatabases; ++n) digest = digest * 31 + events.Digest(n);
+  return digest;
+}
+inline Loaded Load(SimulatedDisk& disk, bool with_events = false) {
   TestDatabases databases;
+  Events events(kTestDatabases, EventSettings());
+  EventKeeper keeper(events);
   Result<Recovered> recovered =
-      Recover(disk, kDataDirectory, 1, databases.all(), nullptr, RecoveryProgress());
+      Recover(disk, kDataDirectory, 1, databases.all(), &keeper, RecoveryProgress());
   Loaded loaded;
   loaded.digest = databases.Digest();
   if (recovered.ok()) {
     databases.CheckInvariants();
+    events.Recovered(0, databases.all());
+    events.CheckInvariants();
+    loaded.events_digest = DigestOf(events);
+    if (with_events) loaded.events = Drain(events, kTestDatabases, 0);
     loaded.warnings = recovered->warnings;
   } else {
     loaded.status = recovered.status();
@@ -95,10 +109,16 @@ class SimulatedServer {
     int keys = 40;
     size_t value_bytes = 300;
     uint64_t saves_one_in = 60;  // turns
+    bool events = false;         // has consumers
   };
 
   SimulatedServer(SimulatedDisk& disk, uint64_t seed, const Options& options)
-      : disk_(disk), options_(options), random_(seed), walk_(databases_.all()), effects_(walk_) {}
+      : disk_(disk),
+        options_(options),
+        random_(seed),
+        events_(databases_.all(), seed),
+        walk_(databases_.all()),
+        effects_(walk_) {}
   ~SimulatedServer() { databases_.SetEffects(nullptr); }
 
   // Loads and opens the log. May be called again after an error, on a new object only.
@@ -111,7 +131,11 @@ class SimulatedServer {
   Status Close();
 
   // The digests that a crash now may reveal: from the last promised turn to the last one of all.
-  bool IsLegal(uint64_t digest) const;
+  bool IsLegal(uint64_t digest) const { return Legality(digest).has_value(); }
+  // Empty, or what is wrong with what was loaded after a crash now.
+  std::string Problem(const Loaded& loaded) const;
+  uint64_t events_digest() { return DigestOf(events_.events()); }
+  uint64_t reads() const { return events_.reads(); }
   uint64_t digest() const { return databases_.Digest(); }
   size_t turns() const { return digests_.size(); }
   bool writes_refused() const { return log_ != nullptr && !log_->failure().ok(); }
@@ -126,6 +150,30 @@ class SimulatedServer {
   TickingClock& clock() { return clock_; }
 
  private:
+  // Effects go to the log and the walk, then to the events.
+  class Listeners : public Effects {
+   public:
+    explicit Listeners(SimulatedServer& server) : server_(server) {}
+    void WillChange(int database, const Item& item, Origin origin) override {
+      server_.effects_.WillChange(database, item, origin);
+      if (server_.options_.events) server_.events_.WillChange(database, item, origin);
+    }
+    void DidChange(int database, ChangeKind kind, const Item& item, Origin origin) override {
+      server_.effects_.DidChange(database, kind, item, origin);
+      if (server_.options_.events) server_.events_.DidChange(database, kind, item, origin);
+    }
+    void WillFlush(int database) override {
+      server_.effects_.WillFlush(database);
+      if (server_.options_.events) server_.events_.WillFlush(database);
+    }
+
+   private:
+    SimulatedServer& server_;
+  };
+
+  // The first and the last turn that may be what was left, if any may.
+  std::optional<std::pair<size_t, size_t>> Legality(uint64_t digest) const;
+  Status StartEvents();
   void Write(bool only_deletes);
   void EndTurn();
   void Work();
@@ -138,8 +186,10 @@ class SimulatedServer {
   Random random_;
   TickingClock clock_;
   TestDatabases databases_;
+  SimulatedEvents events_;
   SnapshotWalk walk_;
   DurableEffects effects_;
+  Listeners listeners_{*this};
   std::vector<DetachedItems> detached_;
   std::unique_ptr<DataDirectory> directory_;
   std::unique_ptr<LogWriter> log_;

@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "persistence/check.h"
 #include "persistence/log_reader.h"
+#include "persistence/persistence.h"
 #include "persistence/recovery.h"
 #include "tests/fuzz/file_fuzz.h"
 
@@ -55,7 +56,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       Allocator allocator;
       Keyspace keyspace(allocator, 0, 1);
       const std::vector<Keyspace*> databases{&keyspace};
-      KeyspaceSink sink(databases, nullptr);
+      Events events(1, EventSettings());
+      EventKeeper keeper(events);
+      KeyspaceSink sink(databases, &keeper);
+      keyspace.set_effects(keeper.ReplayEffects());
       LogReader::Frame frame;
       while (true) {
         const auto outcome = reader.Next(&frame);
@@ -69,7 +73,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         AMPT_ASSERT(reader.offset() <= bytes.size());
         if (!ReadEffects(frame.payload, frame.header.effects, sink).ok()) break;
       }
+      keyspace.set_effects(nullptr);
       keyspace.CheckInvariants();
+      events.Recovered(0, databases);
+      events.CheckInvariants();
     }
     MemoryDisk disk(bytes);
     const auto result =

@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "persistence/check.h"
+#include "persistence/persistence.h"
 #include "persistence/recovery.h"
 #include "persistence/snapshot.h"
 #include "tests/fuzz/file_fuzz.h"
@@ -61,10 +62,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Allocator allocator;
     Keyspace keyspace(allocator, 0, 1);
     const std::vector<Keyspace*> databases{&keyspace};
-    KeyspaceSink sink(databases, nullptr);
+    Events events(1, EventSettings());
+    EventKeeper keeper(events);
+    KeyspaceSink sink(databases, &keeper);
     sink.set_once(true);
     const auto facts = ReadSnapshot(file, sink, ReadProgress());
     keyspace.CheckInvariants();
+    events.Recovered(0, databases);
+    events.CheckInvariants();
     if (facts.ok()) {
       AMPT_ASSERT(keyspace.items() == facts->counts.sorted + facts->counts.unsorted);
     }

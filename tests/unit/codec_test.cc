@@ -30,8 +30,9 @@ class LineSink : public EffectSink {
     Add("put", database, std::string(key) + "=" + std::string(state.value.text));
     return Status::Ok();
   }
-  Status Delete(int database, std::string_view key) override {
-    Add("delete", database, std::string(key));
+  Status Delete(int database, std::string_view key, DeleteReason reason) override {
+    static constexpr const char* kReasons[] = {"", " expired", " evicted"};
+    Add("delete", database, std::string(key) + kReasons[static_cast<size_t>(reason)]);
     return key == "refused" ? Status::Err("not this one") : Status::Ok();
   }
   Status Flush(int database) override {
@@ -62,7 +63,7 @@ ItemState Answer() {
 std::string SomeEffects() {
   std::string bytes;
   AppendPut(0, "a", Answer(), &bytes);
-  AppendDelete(65535, "", &bytes);
+  AppendDelete(65535, "", DeleteReason::kEvicted, &bytes);
   AppendFlush(3, &bytes);
   AppendOther(1, 77, "xyz", &bytes);
   AppendPut(1, std::string(65536, 'k'), {}, &bytes);
@@ -72,15 +73,15 @@ std::string SomeEffects() {
 TEST(CodecTest, EffectsComeBackInOrder) {
   LineSink sink;
   ASSERT_TRUE(ReadEffects(SomeEffects(), 5, sink).ok());
-  EXPECT_EQ(sink.lines,
-            (std::vector<std::string>{"put 0 a=42", "delete 65535 ", "flush 3 ", "other 1 77=xyz",
-                                      "put 1 " + std::string(65536, 'k') + "=null"}));
+  EXPECT_EQ(sink.lines, (std::vector<std::string>{"put 0 a=42", "delete 65535  evicted", "flush 3 ",
+                                                  "other 1 77=xyz",
+                                                  "put 1 " + std::string(65536, 'k') + "=null"}));
 }
 
 TEST(CodecTest, CutEffectsAreRefused) {
   std::string bytes;
   AppendPut(0, "a", Answer(), &bytes);
-  AppendDelete(0, "b", &bytes);
+  AppendDelete(0, "b", DeleteReason::kRemoved, &bytes);
   AppendFlush(3, &bytes);
   AppendOther(1, 77, "xyz", &bytes);
   for (size_t size = 0; size < bytes.size(); ++size) {
@@ -97,7 +98,7 @@ TEST(CodecTest, ErrorsNameTheEffect) {
   LineSink sink;
   std::string bytes;
   AppendFlush(1, &bytes);
-  AppendDelete(0, "refused", &bytes);
+  AppendDelete(0, "refused", DeleteReason::kRemoved, &bytes);
   EXPECT_EQ(ReadEffects(bytes, 2, sink).text(), "ERR effect 2 of 2: not this one");
   bytes[0] = 9;
   EXPECT_EQ(ReadEffects(bytes, 2, sink).text(),
@@ -106,7 +107,7 @@ TEST(CodecTest, ErrorsNameTheEffect) {
   bytes[1] = 1;
   EXPECT_EQ(ReadEffects(bytes, 2, sink).text(), "ERR effect 1 of 2: has unknown flags");
   bytes.clear();
-  AppendDelete(0, std::string(65537, 'k'), &bytes);
+  AppendDelete(0, std::string(65537, 'k'), DeleteReason::kRemoved, &bytes);
   EXPECT_EQ(ReadEffects(bytes, 1, sink).text(), "ERR effect 1 of 1: has a key that is too long");
 }
 
@@ -231,7 +232,7 @@ std::string ExampleLog() {
   FrameBuffer frame;
   frame.Clear(9);
   frame.AddPut(0, "a", Answer());
-  frame.AddDelete(1, "old");
+  frame.AddDelete(1, "old", DeleteReason::kExpired);
   return bytes.append(frame.Finish(SegmentHeader::kBytes, kExampleSalt));
 }
 
