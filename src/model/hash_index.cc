@@ -159,6 +159,25 @@ void HashIndex::PrefetchItem(uint64_t hash) const {
   __builtin_prefetch(item + 64);
 }
 
+size_t HashIndex::Sample(uint64_t random, std::span<const Item*> items) const {
+  if (size_ == 0) return 0;
+  const Segment* segment = directory_[SegmentOf(random)];
+  uint32_t at = BucketOf(random);
+  // From any slot on: of a full bucket the last ones would never come.
+  int slot = static_cast<int>((random & 0xff) * kSlots >> 8);
+  size_t found = 0;
+  for (uint32_t probes = 0; probes < kBuckets && found < items.size(); ++probes, slot = 0) {
+    const Bucket& bucket = segment->buckets[at];
+    for (; slot < kSlots && found < items.size(); ++slot) {
+      if (bucket.tags[slot] == 0) continue;
+      __builtin_prefetch(bucket.items[slot]);
+      items[found++] = bucket.items[slot];
+    }
+    at = at + 1 == kBuckets ? 0 : at + 1;
+  }
+  return found;
+}
+
 size_t HashIndex::allocated_bytes() const {
   return segments_ * RoundedAllocation(sizeof(Segment)) + directory_.capacity() * sizeof(Segment*);
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,12 @@ class HashIndex {
   // First stage: asks for the bucket. Second stage, some time later: asks for the item.
   void Prefetch(uint64_t hash) const;
   void PrefetchItem(uint64_t hash) const;
+
+  // Fills `items` with items that lie together at a place that `random` chooses, none of them
+  // twice; which items share a place is as good as random, too. Returns how many: fewer, or none,
+  // where the index has far more room than items. Cost: a line for five items or so, none of
+  // theirs.
+  size_t Sample(uint64_t random, std::span<const Item*> items) const;
 
   size_t size() const { return size_; }
   size_t allocated_bytes() const;

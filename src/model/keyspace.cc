@@ -11,7 +11,7 @@ namespace ampt {
 
 void KeyRef::Put(const ItemState& state, Origin origin) {
   if (item_ == nullptr) {
-    item_ = keyspace_->Create(key_, hash_, state, origin);
+    item_ = keyspace_->Create(key_, hash_, state, access_, origin);
   } else {
     keyspace_->Replace(item_, state, origin);
   }
@@ -39,7 +39,22 @@ void KeyRef::Erase(Origin origin) {
   item_ = nullptr;
 }
 
+// --- Indexes -------------------------------------------------------------------------------------
+
+size_t Indexes::allocated_bytes() const {
+  size_t bytes =
+      by_hash.allocated_bytes() + by_key.allocated_bytes() + by_deadline.allocated_bytes();
+  for (const LabelIndex& index : by_label) bytes += index.allocated_bytes();
+  return bytes;
+}
+
 // --- DetachedItems -------------------------------------------------------------------------------
+
+DetachedItems::DetachedItems(std::unique_ptr<Indexes> indexes) : indexes_(std::move(indexes)) {
+  if (indexes_ == nullptr) return;
+  front_ = indexes_->by_key.First();
+  left_ = indexes_->by_key.size();
+}
 
 DetachedItems::~DetachedItems() {
   while (!FreeSome(1u << 20)) {
@@ -56,14 +71,40 @@ bool DetachedItems::FreeSome(size_t nodes) {
   if (!indexes_->by_deadline.empty()) return indexes_->by_deadline.DropSome(nodes, forget), false;
   if (indexes_->by_hash.size() > 0) return indexes_->by_hash.DropSome(nodes), false;
   Allocator& allocator = indexes_->allocator;
+  // Leaves come from the end, so those already taken come last.
   const bool empty = indexes_->by_key.DropSome(nodes, [&](Item** items, size_t count) {
-    for (size_t i = 0; i < count; ++i) {
+    const size_t taken = count - std::min(count, left_);
+    left_ -= count - taken;
+    for (size_t i = taken; i < count; ++i) {
       if (i + 8 < count) __builtin_prefetch(items[i + 8]);
       Item::Destroy(allocator, items[i]);
     }
   });
   if (empty) indexes_.reset();
   return empty;
+}
+
+void DetachedItems::PopFront() {
+  Item* item = front_.item();
+  front_.Next();
+  --left_;
+  Item::Destroy(indexes_->allocator, item);
+}
+
+size_t DetachedItems::EstimateBytes() const {
+  if (left_ == 0) return 0;
+  constexpr size_t kSample = 64;
+  const size_t steps = std::min(left_, kSample);
+  const size_t taken = indexes_->by_key.size() - left_;
+  size_t bytes = 0;
+  for (size_t i = 0; i < steps; ++i) {
+    bytes += indexes_->by_key.Nth(taken + i * left_ / steps)->allocated_bytes();
+  }
+  return bytes / steps * left_;
+}
+
+size_t DetachedItems::index_bytes() const {
+  return indexes_ == nullptr ? 0 : indexes_->allocated_bytes();
 }
 
 // --- Keyspace ------------------------------------------------------------------------------------
@@ -84,6 +125,17 @@ uint64_t Keyspace::HashOf(std::string_view key) const {
 }
 
 const Item* Keyspace::Find(std::string_view key, TimeMs now_ms) const {
+  Item* item = indexes_->by_hash.Find(key, HashOf(key));
+  if (item == nullptr || !item->IsVisible(now_ms)) {
+    ++misses_;
+    return nullptr;
+  }
+  ++hits_;
+  if (access_tracker_ != nullptr) access_tracker_->Touch(*item, now_ms);
+  return item;
+}
+
+const Item* Keyspace::Inspect(std::string_view key, TimeMs now_ms) const {
   const Item* item = indexes_->by_hash.Find(key, HashOf(key));
   if (item == nullptr || !item->IsVisible(now_ms)) {
     ++misses_;
@@ -91,6 +143,11 @@ const Item* Keyspace::Find(std::string_view key, TimeMs now_ms) const {
   }
   ++hits_;
   return item;
+}
+
+const Item* Keyspace::Peek(std::string_view key, TimeMs now_ms) const {
+  const Item* item = indexes_->by_hash.Find(key, HashOf(key));
+  return item != nullptr && item->IsVisible(now_ms) ? item : nullptr;
 }
 
 KeyRef Keyspace::Open(std::string_view key, TimeMs now_ms) {
@@ -101,7 +158,15 @@ KeyRef Keyspace::Open(std::string_view key, TimeMs now_ms) {
     Erase(item, hash, Origin::kExpired);
     item = nullptr;
   }
-  return {this, key, hash, item};
+  uint32_t access = 0;
+  if (access_tracker_ != nullptr) {
+    if (item != nullptr) {
+      access_tracker_->Touch(*item, now_ms);
+    } else {
+      access = access_tracker_->Initial(now_ms);
+    }
+  }
+  return {this, key, hash, item, access};
 }
 
 size_t Keyspace::VisibleItems(TimeMs now_ms) const {
@@ -158,6 +223,20 @@ size_t Keyspace::ExpireSome(TimeMs now_ms, size_t most) {
   return removed;
 }
 
+size_t Keyspace::SampleItems(uint64_t random, std::span<const Item*> items) const {
+  const size_t found = indexes_->by_hash.Sample(random, items);
+  if (found > 0 || indexes_->by_key.empty()) return found;
+  // A hash index that was once much larger is nearly empty in most places.
+  items[0] = indexes_->by_key.Nth(static_cast<size_t>(random % indexes_->by_key.size()));
+  return 1;
+}
+
+void Keyspace::Evict(const Item& item) {
+  const uint64_t hash = HashOf(item.key());
+  ++evicted_;
+  Erase(indexes_->by_hash.Find(item.key(), hash), hash, Origin::kEvicted);
+}
+
 DetachedItems Keyspace::Detach() {
   if (effects_ != nullptr) effects_->WillFlush(database_);
   changes_ += indexes_->by_key.size();
@@ -166,8 +245,12 @@ DetachedItems Keyspace::Detach() {
   return DetachedItems(std::move(empty));
 }
 
-Item* Keyspace::Create(std::string_view key, uint64_t hash, const ItemState& state, Origin origin) {
+Item* Keyspace::Create(std::string_view key, uint64_t hash, const ItemState& state, uint32_t access,
+                       Origin origin) {
   Item* item = Item::Create(*allocator_, key, state);
+  // What is loaded was last used when it was written, as far as anybody knows.
+  const bool loads = origin == Origin::kLoaded && access_tracker_ != nullptr;
+  item->set_access(loads ? access_tracker_->Initial(TimeMs{state.modified_s} * 1000) : access);
   indexes_->by_hash.Insert(item, hash);
   indexes_->by_key.Insert(item);
   if (item->has_labels()) {
@@ -223,10 +306,7 @@ void Keyspace::Erase(Item* item, uint64_t hash, Origin origin) {
 }
 
 size_t Keyspace::index_bytes() const {
-  size_t bytes = indexes_->by_hash.allocated_bytes() + indexes_->by_key.allocated_bytes() +
-                 indexes_->by_deadline.allocated_bytes();
-  for (const LabelIndex& index : indexes_->by_label) bytes += index.allocated_bytes();
-  return bytes;
+  return indexes_->allocated_bytes();
 }
 
 void Keyspace::CheckInvariants() const {

@@ -13,11 +13,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "model/access.h"
 #include "model/effects.h"
 #include "model/expression.h"
 #include "model/hash_index.h"
@@ -49,17 +51,16 @@ class KeyRef {
   void SetDeadline(TimeMs deadline_ms, uint32_t modified_s, Origin origin = Origin::kClient);
   // REQUIRES: exists().
   void Erase(Origin origin = Origin::kClient);
-  // Marks the item as read just now, for eviction. No effect, no event.
-  void Touch(uint32_t access) { item_->set_access(access); }
 
  private:
   friend class Keyspace;
-  KeyRef(Keyspace* keyspace, std::string_view key, uint64_t hash, Item* item)
-      : keyspace_(keyspace), key_(key), hash_(hash), item_(item) {}
+  KeyRef(Keyspace* keyspace, std::string_view key, uint64_t hash, Item* item, uint32_t access)
+      : keyspace_(keyspace), key_(key), hash_(hash), item_(item), access_(access) {}
   Keyspace* keyspace_;
   std::string_view key_;
   uint64_t hash_;
   Item* item_;
+  uint32_t access_;  // of an item that is created now
 };
 
 // All indexes of a keyspace, to be taken away as one.
@@ -71,6 +72,7 @@ struct Indexes {
         by_label{LabelIndex(allocator, {0}), LabelIndex(allocator, {1}), LabelIndex(allocator, {2}),
                  LabelIndex(allocator, {3}), LabelIndex(allocator, {4})},
         by_deadline(allocator) {}
+  size_t allocated_bytes() const;
   Allocator& allocator;
   HashIndex by_hash;
   KeyIndex by_key;
@@ -78,10 +80,11 @@ struct Indexes {
   DeadlineIndex by_deadline;
 };
 
-// The items and indexes of a flushed database, to be freed bit by bit.
+// The items and indexes of a flushed database: to be freed bit by bit, or first read from the
+// front.
 class DetachedItems {
  public:
-  explicit DetachedItems(std::unique_ptr<Indexes> indexes) : indexes_(std::move(indexes)) {}
+  explicit DetachedItems(std::unique_ptr<Indexes> indexes);
   DetachedItems(DetachedItems&&) noexcept = default;
   DetachedItems& operator=(DetachedItems&&) noexcept = default;
   // Cost: all that is left.
@@ -89,8 +92,24 @@ class DetachedItems {
   // Frees some; true when nothing is left. Cost: bounded by `nodes` index nodes and their items.
   bool FreeSome(size_t nodes);
 
+  // Items that are not taken and, until FreeSome() is called, not freed.
+  size_t size() const { return left_; }
+  // The next item in order of key; null behind the last.
+  // REQUIRES, as all below: FreeSome() was not called.
+  const Item* Front() const { return left_ > 0 ? front_.item() : nullptr; }
+  // Frees the item in front. REQUIRES: there is one, and nobody walks these items.
+  void PopFront();
+  // An estimate of what the items take in memory, from a sample. Cost: constant.
+  size_t EstimateBytes() const;
+  // What the indexes take, exactly.
+  size_t index_bytes() const;
+  // To walk over all that are left; good until PopFront().
+  KeyIndex::Cursor begin() const { return left_ > 0 ? front_ : KeyIndex::Cursor(); }
+
  private:
   std::unique_ptr<Indexes> indexes_;
+  KeyIndex::Cursor front_;
+  size_t left_ = 0;
 };
 
 class Keyspace {
@@ -105,17 +124,25 @@ class Keyspace {
 
   // Null (the default) or somebody who outlives the keyspace or is replaced before.
   void set_effects(Effects* effects) { effects_ = effects; }
+  // Who keeps account of uses, for eviction: null (the default: nobody), or somebody who outlives
+  // the keyspace.
+  void set_access_tracker(AccessTracker* tracker) { access_tracker_ = tracker; }
+  const AccessTracker* access_tracker() const { return access_tracker_; }
   int database() const { return database_; }
 
   uint64_t HashOf(std::string_view key) const;
   void Prefetch(uint64_t hash) const { indexes_->by_hash.Prefetch(hash); }
   void PrefetchItem(uint64_t hash) const { indexes_->by_hash.PrefetchItem(hash); }
 
-  // The item if it is there and visible, for reading; counted as a hit or a miss. The pointer is
-  // good until the next change.
+  // The item if it is there and visible, for reading; counted as a hit or a miss, and as a use of
+  // the item. The pointer is good until the next change.
   const Item* Find(std::string_view key, TimeMs now_ms) const;
-  // Opens a key to read and write. An item that is past its deadline is removed first (kExpired).
-  // `key` must outlive the KeyRef.
+  // The same for what asks about an item, not for its value: no use.
+  const Item* Inspect(std::string_view key, TimeMs now_ms) const;
+  // The same without being counted at all.
+  const Item* Peek(std::string_view key, TimeMs now_ms) const;
+  // Opens a key to read and write, a use of the item. One that is past its deadline is removed
+  // first (kExpired). `key` must outlive the KeyRef.
   KeyRef Open(std::string_view key, TimeMs now_ms);
 
   // How many visible items there are. Cost: O(log n).
@@ -133,6 +160,13 @@ class Keyspace {
   // Removes up to `most` items whose deadline has come, in order of deadline. Returns how many.
   size_t ExpireSome(TimeMs now_ms, size_t most);
 
+  // Fills `items` with items as good as drawn at random, neighbours of each other in the hash
+  // index; never one twice. Returns how many: at least one if there are any. Cost: a few cache
+  // misses.
+  size_t SampleItems(uint64_t random, std::span<const Item*> items) const;
+  // Removes an item of this keyspace to make room (kEvicted).
+  void Evict(const Item& item);
+
   // Takes all items away at once, in O(1); effects hear WillFlush.
   DetachedItems Detach();
 
@@ -146,6 +180,7 @@ class Keyspace {
   // Changes since the start, of any origin.
   uint64_t changes() const { return changes_; }
   uint64_t expired() const { return expired_; }
+  uint64_t evicted() const { return evicted_; }
   // How often Find() found an item, and how often not.
   uint64_t hits() const { return hits_; }
   uint64_t misses() const { return misses_; }
@@ -160,7 +195,8 @@ class Keyspace {
  private:
   friend class KeyRef;
 
-  Item* Create(std::string_view key, uint64_t hash, const ItemState& state, Origin origin);
+  Item* Create(std::string_view key, uint64_t hash, const ItemState& state, uint32_t access,
+               Origin origin);
   void Replace(Item* item, const ItemState& state, Origin origin);
   void Erase(Item* item, uint64_t hash, Origin origin);
 
@@ -168,10 +204,12 @@ class Keyspace {
   int database_;
   uint64_t hash_seed_;
   Effects* effects_ = nullptr;
+  AccessTracker* access_tracker_ = nullptr;
   std::unique_ptr<Indexes> indexes_;
   ScanCursors scan_cursors_;
   uint64_t changes_ = 0;
   uint64_t expired_ = 0;
+  uint64_t evicted_ = 0;
   mutable uint64_t hits_ = 0;
   mutable uint64_t misses_ = 0;
 };
