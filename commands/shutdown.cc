@@ -9,18 +9,17 @@ namespace {
 
 using namespace grammar;
 
-enum class Save : uint8_t { kAsConfigured, kNo, kYes };
-
 struct Args {
-  Save save = Save::kAsConfigured;
+  ShutdownSave save = ShutdownSave::kAsConfigured;
   bool now = false;
   bool force = false;
   bool abort = false;
 };
 
-constexpr auto kGrammar = Redis<Args>(
-    OneOf(Flag("NOSAVE", &Args::save, Save::kNo), Flag("SAVE", &Args::save, Save::kYes)),
-    Flag("NOW", &Args::now), Flag("FORCE", &Args::force), Flag("ABORT", &Args::abort));
+constexpr auto kGrammar =
+    Redis<Args>(OneOf(Flag("NOSAVE", &Args::save, ShutdownSave::kNo),
+                      Flag("SAVE", &Args::save, ShutdownSave::kYes)),
+                Flag("NOW", &Args::now), Flag("FORCE", &Args::force), Flag("ABORT", &Args::abort));
 
 constexpr Example kExamples[] = {
     {"SHUTDOWN ABORT", "(error) ERR No shutdown in progress."},
@@ -39,10 +38,10 @@ constexpr Spec kSpec{
 
 Status Run(Context& context, const Args& args) {
   if (args.abort) {
-    if (args.save != Save::kAsConfigured || args.now || args.force) return SyntaxError();
+    if (args.save != ShutdownSave::kAsConfigured || args.now || args.force) return SyntaxError();
     return Status::Err("No shutdown in progress.");
   }
-  return context.host.Shutdown(args.now);
+  return context.host.Shutdown(args.save, args.force);
 }
 
 }  // namespace
