@@ -1,0 +1,243 @@
+#include "server/pubsub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/glob.h"
+#include "server/resp_reply.h"
+
+namespace ampt {
+namespace {
+
+constexpr int kEveryDatabase = -1;
+
+bool IsEventName(std::string_view name) {
+  return name.starts_with(kEventChannelPrefix);
+}
+
+// A message as RESP2 and as RESP3, each made when it is first wanted.
+class Message {
+ public:
+  explicit Message(std::initializer_list<std::string_view> words) : words_(words) {}
+
+  std::string_view In(int resp_version) {
+    std::string& bytes = encoded_[resp_version == 3];
+    if (bytes.empty()) {
+      RespReply reply(&bytes, &resp_version);
+      reply.Push(words_.size());
+      for (const std::string_view word : words_) reply.Bulk(word);
+    }
+    return bytes;
+  }
+
+ private:
+  std::initializer_list<std::string_view> words_;
+  std::array<std::string, 2> encoded_;
+};
+
+}  // namespace
+
+PubSub::PubSub(uint64_t hash_seed)
+    : names_{Names(0, Hash{hash_seed}), Names(0, Hash{hash_seed}), Names(0, Hash{hash_seed}),
+             Names(0, Hash{hash_seed}), Names(0, Hash{hash_seed})} {}
+
+// --- subscriptions
+// --------------------------------------------------------------------------------
+
+PubSub::Registry PubSub::RegistryOf(Topic topic, std::string_view name) {
+  if (!IsEventName(name)) return topic == Topic::kChannel ? kChannels : kPatterns;
+  if (topic == Topic::kPattern) return kEventPatterns;
+  return MeansOneKey(name.substr(kEventChannelPrefix.size())) ? kExactFilters : kFilters;
+}
+
+bool PubSub::MeansOneKey(std::string_view filter) {
+  const size_t first = filter.find(':');
+  if (first == std::string_view::npos || filter.ends_with('*')) return false;
+  const size_t second = filter.find(':', first + 1);
+  return second == std::string_view::npos || filter[second - 1] != '*';
+}
+
+void PubSub::Subscribe(Subscriber& subscriber, Topic topic, std::string_view name, int database) {
+  const Registry registry = RegistryOf(topic, name);
+  if (!IsOfEvents(registry)) database = 0;
+  if (subscriber.places_.contains({topic, name, database})) return;
+  Names& names = names_[registry];
+  auto found = names.find(name);
+  if (found == names.end()) {
+    found = names.try_emplace(std::string(name)).first;
+    found->second.registry = registry;
+    found->second.name = &found->first;
+    if (registry == kFilters) {
+      Result<Filter> filter = Filter::Parse(name.substr(kEventChannelPrefix.size()));
+      found->second.filter = std::move(*filter);
+    }
+  }
+  Named& named = found->second;
+  subscriber.places_[{topic, *named.name, database}] = {&named, named.subscribers.size()};
+  named.subscribers.push_back({&subscriber, database});
+  ++subscriber.counts_[static_cast<size_t>(topic)];
+  if (IsOfEvents(registry)) CountEvents(database, +1);
+}
+
+void PubSub::CountEvents(int database, int by) {
+  const auto at = static_cast<size_t>(database);
+  if (event_subscriptions_.size() <= at) event_subscriptions_.resize(at + 1);
+  size_t& count = event_subscriptions_[at];
+  const bool was_live = count > 0;
+  count += static_cast<size_t>(by);
+  if (on_live_ && was_live != (count > 0)) on_live_(database, count > 0);
+}
+
+void PubSub::Unsubscribe(Subscriber& subscriber, Topic topic, std::string_view name) {
+  auto& places = subscriber.places_;
+  for (auto at = places.lower_bound({topic, name, 0}); at != places.end();) {
+    if (at->first.topic != topic || at->first.name != name) break;
+    const bool was_last_of_name = at->second.named->subscribers.size() == 1;
+    Remove(subscriber, at++);
+    if (was_last_of_name) break;  // the registry's name is gone, and nobody has it any more
+  }
+}
+
+void PubSub::UnsubscribeAll(Subscriber& subscriber) {
+  while (!subscriber.places_.empty()) Remove(subscriber, subscriber.places_.begin());
+}
+
+void PubSub::Remove(Subscriber& subscriber,
+                    std::map<Subscriber::Key, Subscriber::Place>::iterator at) {
+  const Subscriber::Key key = at->first;
+  const auto [named, place] = at->second;
+  subscriber.places_.erase(at);
+  --subscriber.counts_[static_cast<size_t>(key.topic)];
+  if (IsOfEvents(named->registry)) CountEvents(key.database, -1);
+  // The last of the list takes the place that becomes free.
+  std::vector<Subscription>& list = named->subscribers;
+  if (place + 1 < list.size()) {
+    list[place] = list.back();
+    const Subscription& moved = list[place];
+    moved.subscriber->places_.find({key.topic, key.name, moved.database})->second.at = place;
+  }
+  list.pop_back();
+  if (!list.empty()) return;
+  Names& names = names_[named->registry];
+  names.erase(names.find(*named->name));
+}
+
+std::vector<std::string> PubSub::Subscriptions(const Subscriber& subscriber, Topic topic) {
+  std::vector<std::string> names;
+  for (const auto& [key, place] : subscriber.places_) {
+    if (key.topic != topic || (!names.empty() && names.back() == key.name)) continue;
+    names.emplace_back(key.name);
+  }
+  return names;
+}
+
+// --- messages
+// -------------------------------------------------------------------------------------
+
+int64_t PubSub::Deliver(const Named& named, std::initializer_list<std::string_view> words,
+                        int database) {
+  Message message(words);
+  int64_t receivers = 0;
+  for (const Subscription& to : named.subscribers) {
+    if (database != kEveryDatabase && to.database != database) continue;
+    to.subscriber->Push(message.In(to.subscriber->resp_version()));
+    ++receivers;
+  }
+  return receivers;
+}
+
+int64_t PubSub::Publish(std::string_view channel, std::string_view message) {
+  int64_t receivers = 0;
+  if (const Named* named = Find(kChannels, channel); named != nullptr) {
+    receivers += Deliver(*named, {"message", channel, message}, kEveryDatabase);
+  }
+  for (const auto& [pattern, named] : names_[kPatterns]) {
+    if (!GlobMatches(pattern, channel)) continue;
+    receivers += Deliver(named, {"pmessage", pattern, channel, message}, kEveryDatabase);
+  }
+  return receivers;
+}
+
+template <typename Found>
+bool PubSub::FindForEvent(int database, EventName name, std::string_view key, Found found) const {
+  const auto at = static_cast<size_t>(database);
+  if (at >= event_subscriptions_.size() || event_subscriptions_[at] == 0) return false;
+  // Channels are named as the events are, or with `*` for any event.
+  std::string channel(kEventChannelPrefix);
+  channel.append(TextOf(name)).append(1, ':').append(key);
+  const auto take = [&](const Named& named) {
+    return std::ranges::any_of(named.subscribers,
+                               [&](const auto& to) { return to.database == database; }) &&
+           found(named, channel);
+  };
+  if (!names_[kExactFilters].empty()) {
+    std::string any(kEventChannelPrefix);
+    any.append("*:").append(key);
+    for (const std::string* exact : {&channel, &any}) {
+      const Named* named = Find(kExactFilters, *exact);
+      if (named != nullptr && take(*named)) return true;
+    }
+  }
+  for (const auto& [text, named] : names_[kFilters]) {
+    if (named.filter->Matches(name, key) && take(named)) return true;
+  }
+  for (const auto& [pattern, named] : names_[kEventPatterns]) {
+    if (GlobMatches(pattern, channel) && take(named)) return true;
+  }
+  return false;
+}
+
+bool PubSub::Wants(int database, std::string_view key) {
+  const auto any = [](const Named&, std::string_view) { return true; };
+  for (const EventName name : {EventName::kCreated, EventName::kUpdated, EventName::kDeleted}) {
+    if (FindForEvent(database, name, key, any)) return true;
+  }
+  return false;
+}
+
+void PubSub::Publish(const Event& event) {
+  std::string json;
+  FindForEvent(event.database, event.name, event.key,
+               [&](const Named& named, std::string_view channel) {
+                 if (json.empty()) AppendEventJson(event, &json);
+                 if (named.registry == kEventPatterns) {
+                   Deliver(named, {"pmessage", *named.name, channel, json}, event.database);
+                 } else {
+                   Deliver(named, {"message", *named.name, json}, event.database);
+                 }
+                 return false;
+               });
+}
+
+// --- what PUBSUB and INFO show
+// --------------------------------------------------------------------
+
+const PubSub::Named* PubSub::Find(Registry registry, std::string_view name) const {
+  const auto found = names_[registry].find(name);
+  return found == names_[registry].end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> PubSub::ActiveChannels(std::string_view glob) const {
+  std::vector<std::string> channels;
+  for (const Registry registry : {kChannels, kExactFilters, kFilters}) {
+    for (const auto& [name, named] : names_[registry]) {
+      if (GlobMatches(glob, name)) channels.push_back(name);
+    }
+  }
+  return channels;
+}
+
+size_t PubSub::SubscriberCount(std::string_view channel) const {
+  const Named* named = Find(RegistryOf(Topic::kChannel, channel), channel);
+  return named == nullptr ? 0 : named->subscribers.size();
+}
+
+size_t PubSub::channel_count() const {
+  return names_[kChannels].size() + names_[kExactFilters].size() + names_[kFilters].size();
+}
+
+size_t PubSub::pattern_count() const {
+  return names_[kPatterns].size() + names_[kEventPatterns].size();
+}
+
+}  // namespace ampt
