@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -536,6 +537,9 @@ pid_t Spawn(const Words& arguments, const std::string& directory, const std::str
   // From here on only what may follow a fork.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
+  // For root, too, modes of files mean something then. Others have nothing to drop.
+  prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
+  prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH);
   const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   dup2(fd, STDOUT_FILENO);
   dup2(fd, STDERR_FILENO);
@@ -556,6 +560,7 @@ std::string ConfigLine(const std::string& name, const std::string& value) {
 
 Outcome RunServerToEnd(const Words& arguments, const std::string& directory) {
   const std::string log = directory + "/output";
+  std::filesystem::remove(log);
   const pid_t pid = Spawn(arguments, directory, log);
   int status = 0;
   const bool ended = WaitFor([&] { return waitpid(pid, &status, WNOHANG) == pid; });
@@ -568,9 +573,13 @@ Outcome RunServerToEnd(const Words& arguments, const std::string& directory) {
 }
 
 ServerProcess::ServerProcess(const Settings& settings) {
+  Restart(settings);
+}
+
+void ServerProcess::Restart(const Settings& settings, Until until) {
   // Another process may take the port between its choice and its use.
   for (int attempt = 0; attempt < 3; ++attempt) {
-    if (Start(settings)) return;
+    if (Start(settings, until)) return;
   }
   ADD_FAILURE() << ServerProgram() << " does not start:\n" << Log();
 }
@@ -579,7 +588,7 @@ ServerProcess::~ServerProcess() {
   if (running()) Stop();
 }
 
-bool ServerProcess::Start(const Settings& settings) {
+bool ServerProcess::Start(const Settings& settings, Until until) {
   port_ = FreePort();
   const std::string config = directory() + "/test.conf";
   {
@@ -588,7 +597,7 @@ bool ServerProcess::Start(const Settings& settings) {
     for (const auto& [name, value] : settings) file << ConfigLine(name, value);
   }
   pid_ = Spawn({config}, directory(), directory() + "/log");
-  const bool answered = WaitFor([this] {
+  const bool answered = WaitFor([this, until] {
     if (Reap()) return true;
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -598,6 +607,7 @@ bool ServerProcess::Start(const Settings& settings) {
     const bool listens = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
     close(fd);
     if (!listens) return false;
+    if (until == Until::kListens) return true;
     // Any answer will do (NOAUTH too) but that it still loads.
     Client client = Connect();
     return !client.Run({"PING"}).text.starts_with("LOADING");
@@ -636,13 +646,13 @@ void ServerProcess::Stop() {
   ExpectExit();
 }
 
-void ServerProcess::ExpectExit() {
+void ServerProcess::ExpectExit(int status) {
   if (!WaitFor([this] { return Reap(); })) {
     ADD_FAILURE() << "the server does not end:\n" << Log();
     Kill();
     return;
   }
-  EXPECT_TRUE(WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 0)
+  EXPECT_TRUE(WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == status)
       << (WIFEXITED(wait_status_) ? "exit status " + std::to_string(WEXITSTATUS(wait_status_))
                                   : "ended by signal " + std::to_string(WTERMSIG(wait_status_)))
       << "\n"
@@ -677,16 +687,22 @@ void ServerTest::ExpectAlive() {
   EXPECT_EQ(Connect().Ask("PING"), "PONG");
 }
 
-int64_t ServerTest::InfoNumber(std::string_view name) {
+std::string ServerTest::InfoText(std::string_view name) {
   Client client = Connect();
   const std::string info = client.Run({"INFO", "everything"}).text;
   const std::string line = "\n" + std::string(name) + ":";
   const size_t at = info.find(line);
   if (at == std::string::npos) {
     ADD_FAILURE() << "INFO has no " << name << ":\n" << info;
-    return -1;
+    return {};
   }
-  return std::atoll(info.c_str() + at + line.size());
+  const size_t begin = at + line.size();
+  return info.substr(begin, info.find('\r', begin) - begin);
+}
+
+int64_t ServerTest::InfoNumber(std::string_view name) {
+  const std::string text = InfoText(name);
+  return text.empty() ? -1 : std::atoll(text.c_str());
 }
 
 }  // namespace ampt::test

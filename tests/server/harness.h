@@ -119,7 +119,8 @@ struct Outcome {
 
 // The program under test: $AMPT_SERVER, else build/ampt-server.
 std::string ServerProgram();
-// Runs it in `directory` with these arguments until it ends; killed at the deadline.
+// Runs it in `directory` with these arguments until it ends; killed at the deadline. What it prints
+// is also left there, in the file `output`.
 Outcome RunServerToEnd(const Words& arguments, const std::string& directory);
 
 // An unused port of the loopback device.
@@ -144,6 +145,10 @@ class ServerProcess {
  public:
   // Starts it and waits until it answers. If it does not, the test fails with the server's log.
   explicit ServerProcess(const Settings& settings = {});
+  // Starts it anew in the same directory, on another port, and waits as at first, or only until it
+  // takes connections: then it may still be loading. REQUIRES: it has ended.
+  enum class Until : uint8_t { kAnswers, kListens };
+  void Restart(const Settings& settings = {}, Until until = Until::kAnswers);
   // Stops it if it runs still; how that ends is checked as by Stop.
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;
@@ -161,12 +166,12 @@ class ServerProcess {
   void Signal(int signal) const;
   // Sends SIGTERM and expects the exit status 0.
   void Stop();
-  // Waits for its end and expects the exit status 0.
-  void ExpectExit();
+  // Waits for its end and expects that exit status.
+  void ExpectExit(int status = 0);
   void Kill();
 
  private:
-  bool Start(const Settings& settings);
+  bool Start(const Settings& settings, Until until);
   // True once the process has ended.
   bool Reap();
 
@@ -188,7 +193,8 @@ class ServerTest : public testing::Test {
   Client Connect() { return server().Connect(); }
   // Expects that the server still serves a new connection.
   void ExpectAlive();
-  // The number behind `name:` in INFO.
+  // What stands behind `name:` in INFO. A name that is not there is a failure.
+  std::string InfoText(std::string_view name);
   int64_t InfoNumber(std::string_view name);
 
  private:

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "tools/bench/durability.h"
 #include "tools/bench/load.h"
 #include "tools/bench/report.h"
 #include "tools/bench/rows.h"
@@ -30,6 +31,7 @@ struct Options {
   uint64_t keys = 1'000'000;
   bool quick = false;
   bool list = false;
+  bool durability = false;
 };
 
 // A POSIX extended regular expression, in any case.
@@ -74,6 +76,11 @@ std::vector<ServerSpec> ParseServers(const std::vector<std::string>& texts) {
 }
 
 void Run(Options options) {
+  if (options.durability) {
+    options.settings.servers = ParseServers(options.servers);
+    fmt::print("{}", RunDurability(options.settings, options.keys, options.quick ? 0.2 : 1.0));
+    return;
+  }
   const Pattern pattern(options.rows);
   const auto rows = pattern.Matching(AllRows(options.keys, options.quick ? 0.2 : 1.0));
   // An open loop is about time, not about memory.
@@ -126,6 +133,8 @@ int main(int argc, char** argv) {
   app.add_option("--json", options.json_file, "also write every sample to this file");
   app.add_flag("--quick", options.quick,
                "a fifth of the requests; 2 rounds and 200,000 keys unless given");
+  app.add_flag("--durability", options.durability,
+               "instead of the rows: what logs and snapshots cost, and how long loading takes");
   app.add_flag("--list", options.list, "list the rows and their targets, run nothing");
   CLI11_PARSE(app, argc, argv);
   if (options.quick && rounds->empty()) options.settings.rounds = 2;

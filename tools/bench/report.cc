@@ -74,37 +74,31 @@ size_t Width(const std::string& text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
 }
 
-// A Markdown table: the first line is the header, the first column is flush left.
-class Table {
- public:
-  explicit Table(std::vector<std::string> header) { lines_.push_back(std::move(header)); }
-  void Add(std::vector<std::string> line) { lines_.push_back(std::move(line)); }
+}  // namespace
 
-  std::string Text() const {
-    std::vector<size_t> widths(lines_[0].size(), 3);
-    for (const auto& line : lines_) {
-      for (size_t i = 0; i < line.size(); i++) widths[i] = std::max(widths[i], Width(line[i]));
-    }
-    std::string text;
-    for (size_t n = 0; n < lines_.size(); n++) {
-      for (size_t i = 0; i < widths.size(); i++) {
-        const std::string padding(widths[i] - Width(lines_[n][i]), ' ');
-        text += i == 0 ? "| " + lines_[n][i] + padding : " | " + padding + lines_[n][i];
-      }
-      text += " |\n";
-      if (n > 0) continue;
-      for (size_t i = 0; i < widths.size(); i++) {
-        text += i == 0 ? "|" + std::string(widths[i] + 2, '-')
-                       : "|" + std::string(widths[i] + 1, '-') + ":";
-      }
-      text += "|\n";
-    }
-    return text;
+std::string Table::Text() const {
+  std::vector<size_t> widths(lines_[0].size(), 3);
+  for (const auto& line : lines_) {
+    for (size_t i = 0; i < line.size(); i++) widths[i] = std::max(widths[i], Width(line[i]));
   }
+  std::string text;
+  for (size_t n = 0; n < lines_.size(); n++) {
+    for (size_t i = 0; i < widths.size(); i++) {
+      const std::string padding(widths[i] - Width(lines_[n][i]), ' ');
+      text += i == 0 ? "| " + lines_[n][i] + padding : " | " + padding + lines_[n][i];
+    }
+    text += " |\n";
+    if (n > 0) continue;
+    for (size_t i = 0; i < widths.size(); i++) {
+      text += i == 0 ? "|" + std::string(widths[i] + 2, '-')
+                     : "|" + std::string(widths[i] + 1, '-') + ":";
+    }
+    text += "|\n";
+  }
+  return text;
+}
 
- private:
-  std::vector<std::vector<std::string>> lines_;
-};
+namespace {
 
 std::string ClosedLoopTable(const Results& results) {
   const auto& names = results.names;

@@ -2,11 +2,23 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/bench/run.h"
 
 namespace ampt::bench {
+
+// A Markdown table: the first line is the header, the first column is flush left.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> header) { lines_.push_back(std::move(header)); }
+  void Add(std::vector<std::string> line) { lines_.push_back(std::move(line)); }
+  std::string Text() const;
+
+ private:
+  std::vector<std::vector<std::string>> lines_;
+};
 
 // The rows with their targets. "met" compares the subject's CPU time (or memory) with the target,
 // and is never more than information.

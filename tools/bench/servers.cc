@@ -18,6 +18,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <string_view>
 #include <thread>
@@ -31,7 +32,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-constexpr auto kStartPatience = seconds(10);
+constexpr auto kStartPatience = seconds(60);
 constexpr auto kStopPatience = seconds(10);
 constexpr auto kPoll = milliseconds(5);
 
@@ -94,6 +95,23 @@ std::string NewDirectory() {
     throw Failure(fmt::format("cannot make a directory like {}: {}", path, std::strerror(errno)));
   }
   return path;
+}
+
+void RemoveDirectory(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
+// The sum of these fields of a file of /proc; 0 where the process has ended.
+uint64_t SumOfKilobytes(const std::string& path, std::initializer_list<std::string_view> fields) {
+  uint64_t sum = 0;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    for (const std::string_view field : fields) {
+      if (line.starts_with(field)) sum += std::stoull(line.substr(field.size())) * 1024;
+    }
+  }
+  return sum;
 }
 
 // The child's half of a start: never returns.
@@ -159,26 +177,47 @@ void PinTo(int core) {
 }
 
 Server::Server(const ServerSpec& spec, int core)
-    : name_(spec.name), version_(spec.name), directory_(NewDirectory()), port_(FreePort()) {
-  const std::string command =
-      Replace(Replace(spec.command, "{port}", std::to_string(port_)), "{dir}", directory_);
-  const std::string log = directory_ + "/server.log";
-  const pid_t parent = getpid();
-  pid_ = fork();
-  if (pid_ == 0) Become(command, log, core, parent);
+    : core_(core),
+      name_(spec.name),
+      version_(spec.name),
+      directory_(NewDirectory()),
+      port_(FreePort()) {
+  command_ = Replace(Replace(spec.command, "{port}", std::to_string(port_)), "{dir}", directory_);
   try {
-    if (pid_ < 0) throw Failure(fmt::format("cannot fork: {}", std::strerror(errno)));
-    AwaitReady();
+    Launch();
     Identify();
-  } catch (const Failure& failure) {
-    const std::string autopsy = Autopsy();
+  } catch (const Failure&) {
     Stop();
-    throw Failure(fmt::format("{}: {}\ncommand: {}\n{}", name_, failure.what(), command, autopsy));
+    RemoveDirectory(directory_);
+    throw;
   }
 }
 
 Server::~Server() {
   Stop();
+  RemoveDirectory(directory_);
+}
+
+void Server::Launch() {
+  const std::string log = directory_ + "/server.log";
+  const pid_t parent = getpid();
+  reaped_ = false;
+  pid_ = fork();
+  if (pid_ == 0) Become(command_, log, core_, parent);
+  try {
+    if (pid_ < 0) throw Failure(fmt::format("cannot fork: {}", std::strerror(errno)));
+    AwaitReady();
+  } catch (const Failure& failure) {
+    throw Failure(
+        fmt::format("{}: {}\ncommand: {}\n{}", name_, failure.what(), command_, Autopsy()));
+  }
+}
+
+double Server::Restart() {
+  Stop();
+  const auto begin = steady_clock::now();
+  Launch();
+  return std::chrono::duration<double>(steady_clock::now() - begin).count();
 }
 
 void Server::AwaitReady() {
@@ -223,8 +262,6 @@ void Server::Stop() {
       std::this_thread::sleep_for(kPoll);
     }
   }
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
 }
 
 int64_t Server::CpuNs() const {
@@ -237,11 +274,19 @@ int64_t Server::CpuNs() const {
 }
 
 uint64_t Server::RssBytes() const {
-  std::ifstream status(fmt::format("/proc/{}/status", pid_));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::stoull(line.substr(6)) * 1024;
+  const uint64_t bytes = SumOfKilobytes(fmt::format("/proc/{}/status", pid_), {"VmRSS:"});
+  if (bytes == 0) throw Failure("cannot read the server's memory: it has ended");
+  return bytes;
+}
+
+uint64_t Server::RssWithChildrenBytes() const {
+  uint64_t bytes = RssBytes();
+  std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid_));
+  for (pid_t child = 0; children >> child;) {
+    bytes += SumOfKilobytes(fmt::format("/proc/{}/smaps_rollup", child),
+                            {"Private_Clean:", "Private_Dirty:"});
   }
-  throw Failure("cannot read the server's memory: it has ended");
+  return bytes;
 }
 
 std::string Server::Autopsy() {

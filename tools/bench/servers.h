@@ -37,7 +37,7 @@ void PinTo(int core);
 class Server {
  public:
   // Starts it and waits until it answers PING. Throws Failure, with the end of the server's output,
-  // if it ends before or takes over 10 s.
+  // if it ends before or takes over a minute.
   Server(const ServerSpec& spec, int core);
   // Stops it and removes its directory.
   ~Server();
@@ -54,19 +54,28 @@ class Server {
   int64_t CpuNs() const;
   // Resident memory.
   uint64_t RssBytes() const;
+  // The same with what its child processes have for themselves, as one that saves a snapshot has.
+  uint64_t RssWithChildrenBytes() const;
+
+  // Ends it with SIGTERM, starts it again in its directory, and returns how long that start took,
+  // until it answered, in seconds. Throws Failure as the constructor does.
+  double Restart();
 
   // What a person needs to know when it failed: how it ended, if it did, and its last output.
   std::string Autopsy();
 
  private:
+  void Launch();
   void AwaitReady();
   void Identify();
   bool Ended();
   void Stop();
 
+  int core_;
   std::string name_;
   std::string version_;
   std::string directory_;
+  std::string command_;
   uint16_t port_;
   pid_t pid_ = -1;
   int wait_status_ = 0;
