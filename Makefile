@@ -15,10 +15,13 @@ PORT ?=
 CXX := $(if $(shell command -v ccache),ccache )g++
 CLANGXX ?= clang++
 
-CPPFLAGS += -I. -Isrc -MMD -MP
+# Scripts; asked for once, when something is built.
+LUA := lua5.1 lua5.1-cjson lua5.1-bitop
+
+CPPFLAGS += -I. -Isrc -MMD -MP $(shell pkg-config --cflags $(LUA) 2>/dev/null)
 CXXFLAGS += -std=c++20 -g -Wall -Wextra -Wno-missing-field-initializers -fno-strict-aliasing \
             -fno-omit-frame-pointer
-LDLIBS   += -luv -lxxhash -lfmt -llz4 -lpthread
+LDLIBS   += -luv -lxxhash -lfmt -llz4 -lssl -lcrypto $(shell pkg-config --libs $(LUA) 2>/dev/null) -lpthread
 ifeq ($(MODE),release)
   CXXFLAGS += -O2
   LDLIBS   += -ljemalloc
@@ -54,6 +57,7 @@ help:
 	@echo 'make bench    ampt-server beside redis-server: a table of ratios'
 	@echo 'make tidy     layer rules, clang-format and clang-tidy'
 	@echo 'make install  build and install below PREFIX (default /usr/local)'
+	@echo 'make deb      a Debian package: build/ampt-server_*.deb'
 	@echo 'make clean    remove the build folder'
 
 # --- packages -----------------------------------------------------------------------------------
@@ -66,7 +70,7 @@ test-deps:
 # --- programs -----------------------------------------------------------------------------------
 .PHONY: build
 build: deps
-	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server
+	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server $B/ampt-check
 
 $B/obj/%.o: %.cc
 	@mkdir -p $(@D)
@@ -98,7 +102,7 @@ $B/ampt-bench: $(BENCH_OBJ)
 # libFuzzer targets: one program each, over a core that clang has instrumented.
 FUZZ_FLAGS := -std=c++20 -g -O1 -I. -Isrc -MMD -MP -fno-sanitize-recover=undefined \
               -DAMPT_WITHOUT_JEMALLOC -Wno-c99-designator
-FUZZ_CORE  := $(patsubst %.cc,$B/fuzz/obj/%.o,$(wildcard src/base/*.cc src/model/*.cc \
+FUZZ_CORE  := $(patsubst %.cc,$B/fuzz/obj/%.o,$(wildcard src/base/*.cc src/model/*.cc src/event/*.cc \
               persistence/*.cc) src/server/resp_parser.cc)
 $B/fuzz/obj/%.o: %.cc
 	@mkdir -p $(@D)
@@ -108,7 +112,7 @@ $B/fuzz/%: $B/fuzz/obj/tests/fuzz/%.o $(FUZZ_CORE)
 	$(CLANGXX) -fsanitize=fuzzer,address,undefined -o $@ $^ -lfmt -lxxhash -llz4
 
 # --- running, testing, measuring ------------------------------------------------------------------
-.PHONY: run test asan fuzz bench readme tidy install
+.PHONY: run test asan fuzz bench readme tidy
 run: build
 	@tools/run $B/ampt-server conf/ampt.conf $(ARGS)
 
@@ -141,10 +145,34 @@ tidy: test-deps
 	@tools/tidy/format
 	@tools/tidy/clang-tidy $B
 
+# --- installing ----------------------------------------------------------------------------------
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+DOC         = $(DESTDIR)$(PREFIX)/share/doc/ampt-server
+
+.PHONY: install install-only deb
 install: build
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/ampt-server
-	install -m 755 $B/ampt-server $(DESTDIR)$(PREFIX)/bin/ampt-server
-	install -m 644 conf/ampt.conf README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/ampt-server/
+	@$(MAKE) --no-print-directory $B/ampt-check
+	@$(MAKE) --no-print-directory install-only
+
+# Settings that are there already are left alone.
+install-only:
+	install -d $(DESTDIR)$(PREFIX)/bin $(DOC) $(DESTDIR)$(SYSCONFDIR)/ampt $(DESTDIR)$(UNITDIR) \
+	  $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $B/ampt-server $B/ampt-check $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 README.md LICENSE $(DOC)/
+	install -m 644 conf/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	test -e $(DESTDIR)$(SYSCONFDIR)/ampt/ampt.conf || \
+	  install -m 640 conf/ampt.conf $(DESTDIR)$(SYSCONFDIR)/ampt/ampt.conf
+	sed -e 's,/usr/bin/,$(PREFIX)/bin/,; s,/usr/share/,$(PREFIX)/share/,; s,/etc/,$(SYSCONFDIR)/,' \
+	  conf/ampt-server.service >$(DESTDIR)$(UNITDIR)/ampt-server.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/ampt-server.service
+	install -m 644 conf/ampt-server.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/ampt-server.conf
+
+deb: deps
+	@tools/install-packages deb
+	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server $B/ampt-check
+	@tools/deb $B
 
 -include $(shell find $B/obj $B/fuzz/obj -name '*.d' 2>/dev/null)
 

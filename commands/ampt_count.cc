@@ -31,7 +31,7 @@ constexpr Spec kSpec{
     .summary = "Returns how many items a query finds",
     .since = "1.0.0",
     .complexity = "O(log N)",
-    .flags = kReadonly | kFast,
+    .flags = kReadonly | kFast | kQuery,
     .scope = Scope::kNamespace,
     .examples = kExamples,
 };

@@ -45,7 +45,7 @@ constexpr Spec kSpec{
     .summary = "Returns the value of a key, or a page of the items that a query finds",
     .since = "1.0.0",
     .complexity = "O(1) for a key, O(log N + M) for a page of M items",
-    .flags = kReadonly | kFast,
+    .flags = kReadonly | kFast | kQuery,
     .scope = Scope::kNamespace,
     .examples = kExamples,
 };

@@ -40,7 +40,7 @@ constexpr Spec kSpec{
     .summary = "Returns a page of the items whose label a query finds",
     .since = "1.0.0",
     .complexity = "O(log N + M) for a page of M items",
-    .flags = kReadonly,
+    .flags = kReadonly | kEveryKey,
     .scope = Scope::kNode,
     .examples = kExamples,
 };

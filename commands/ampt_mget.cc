@@ -3,7 +3,7 @@
 // On several nodes: each is asked for its keys, the items are put in the order of the request.
 #include "commands/batch_keys.h"
 #include "commands/grammar.h"
-#include "commands/item_json.h"
+#include "model/item_json.h"
 
 namespace ampt {
 namespace {

@@ -31,7 +31,7 @@ constexpr Spec kSpec{
     .summary = "Removes all items that a query finds and returns how many there were",
     .since = "1.0.0",
     .complexity = "O(M log N) for M items found",
-    .flags = kWrite,
+    .flags = kWrite | kQuery,
     .scope = Scope::kNamespace,
     .examples = kExamples,
 };

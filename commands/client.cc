@@ -1,9 +1,11 @@
 // CLIENT. What connections say of themselves and of each other. Which connections there are only
 // the host knows; here are words, checks and replies.
 //
-// Not offered: tracking, caching and pausing. Client libraries that try MAINT_NOTIFICATIONS or
-// TRACKING hear Redis' "unknown subcommand" and go on. In a cluster every node speaks for itself.
+// Client libraries that try MAINT_NOTIFICATIONS hear Redis' "unknown subcommand" and go on. PAUSE
+// and TRACKING have files of their own. In a cluster every node speaks for itself.
+#include "commands/access_control.h"
 #include "commands/client_name.h"
+#include "commands/client_parts.h"
 #include "commands/grammar.h"
 #include "commands/texts.h"
 
@@ -294,7 +296,7 @@ constexpr Spec kSpec{
     .examples = kExamples,
 };
 
-Status ReadFilter(std::string_view word, std::string_view value, ClientFilter* filter) {
+Status ReadFilter(Host& host, std::string_view word, std::string_view value, ClientFilter* filter) {
   if (EqualsIgnoreCase(word, "id")) {
     const std::optional<int64_t> id = ParseInteger(value);
     if (!id || *id < 1) return Status::Err("client-id should be greater than 0");
@@ -302,8 +304,9 @@ Status ReadFilter(std::string_view word, std::string_view value, ClientFilter* f
   } else if (EqualsIgnoreCase(word, "type")) {
     return ReadType(value, &filter->type);
   } else if (EqualsIgnoreCase(word, "user")) {
-    // The only user there is.
-    if (value != "default") return Status::Err("No such user '" + std::string(value) + "'");
+    AccessControl* const access = host.access_control();
+    const bool is_known = access != nullptr ? access->HasUser(value) : value == "default";
+    if (!is_known) return Status::Err("No such user '" + std::string(value) + "'");
     filter->user = value;
   } else if (EqualsIgnoreCase(word, "addr")) {
     filter->address = value;
@@ -336,7 +339,7 @@ Status Run(Context& context, const Args& args) {
   }
   for (size_t i = 0; i < args.filters.size(); i += 2) {
     if (i + 1 == args.filters.size()) return SyntaxError();
-    AMPT_RETURN_IF_ERROR(ReadFilter(args.filters[i], args.filters[i + 1], &filter));
+    AMPT_RETURN_IF_ERROR(ReadFilter(context.host, args.filters[i], args.filters[i + 1], &filter));
   }
   context.reply.Integer(context.host.KillClients(filter, context.session));
   return {};
@@ -495,9 +498,11 @@ constexpr Command kCommand = Define<kGrammar, Run>(kSpec);
 // --------------------------------------------------------------------------------
 
 constexpr const Command* kParts[] = {
-    &id::kCommand,       &info::kCommand,    &list::kCommand,    &getname::kCommand,
-    &setname::kCommand,  &setinfo::kCommand, &kill::kCommand,    &no_evict::kCommand,
-    &no_touch::kCommand, &reply::kCommand,   &unblock::kCommand,
+    &id::kCommand,       &info::kCommand,    &list::kCommand,      &getname::kCommand,
+    &setname::kCommand,  &setinfo::kCommand, &kill::kCommand,      &no_evict::kCommand,
+    &no_touch::kCommand, &reply::kCommand,   &unblock::kCommand,   &kClientPause,
+    &kClientUnpause,     &kClientTracking,   &kClientTrackinginfo, &kClientGetredir,
+    &kClientCaching,
 };
 
 constexpr Example kExamples[] = {

@@ -45,6 +45,7 @@ std::vector<std::string_view> FlagNames(const Command& command) {
       {kAdmin, "admin"},     {kNoScript, "noscript"}, {kBlocking, "blocking"},
       {kLoading, "loading"}, {kStale, "stale"},       {kFast, "fast"},
       {kNoAuth, "no_auth"},  {kNoMulti, "no_multi"},  {kAllowBusy, "allow_busy"},
+      {kPubsub, "pubsub"},
   };
   std::vector<std::string_view> names;
   for (const Name& name : kNames) {

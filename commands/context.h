@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "commands/host.h"
 #include "commands/reply.h"
+#include "event/events.h"
 #include "model/json.h"
 #include "model/keyspace.h"
 
@@ -21,6 +22,7 @@ namespace ampt {
 
 struct Command;
 class CommandTable;
+class Runner;
 
 // The words of one request, the command's name first. They point into the connection's buffer and
 // are good until the command returns.
@@ -46,6 +48,7 @@ struct Context {
   const ModelSettings& settings;
   const CommandTable& commands;
   Random& random;
+  Events& events;
   // Buffers that keep their memory between commands, so that a write allocates nothing but its
   // item. Any command may use them; none may keep them.
   struct Scratch {
@@ -61,6 +64,10 @@ struct Context {
   bool to_the_end = false;
   // A command that has more to do than fits a slice leaves its work here instead of answering.
   std::unique_ptr<SlicedWork> work;
+  // A command that waits leaves this here instead of answering. Not where `to_the_end` is set.
+  std::unique_ptr<BlockedWork> blocked;
+  // Who runs the commands of a transaction or a script; null where there are neither.
+  Runner* runner = nullptr;
 
   uint32_t now_s() const { return static_cast<uint32_t>(now_ms / 1000); }
   Store& database(int number) { return *databases[static_cast<size_t>(number)]; }

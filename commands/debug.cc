@@ -12,7 +12,7 @@ namespace {
 
 using namespace grammar;
 
-constexpr uint32_t kFlags = kAdmin | kNoScript | kLoading | kStale;
+constexpr uint32_t kFlags = kAdmin | kNoScript | kStale;
 
 struct NoArgs {};
 constexpr auto kNoWords = Redis<NoArgs>();
@@ -27,7 +27,7 @@ constexpr Example kExamples[] = {{"DEBUG DIGEST", "0000000000000000"}};
 constexpr Spec kSpec{
     .name = "debug|digest",
     .group = Group::kServer,
-    .summary = "Returns a hash of all items with all their parts, the same for the same data",
+    .summary = "Returns a hash of all items and event backlogs, the same for the same data",
     .since = "1.0.0",
     .complexity = "O(n) where n is the number of items",
     .flags = kFlags,
@@ -41,6 +41,7 @@ Status Run(Context& context, const NoArgs&) {
     // An odd factor of its own tells the same items in another database apart.
     const auto factor = static_cast<uint64_t>(database->database()) * 2 + 1;
     sum += database->Digest(context.now_ms) * factor;
+    sum += context.events.Digest(database->database()) * factor;
   }
   std::string hex(16, '0');
   for (size_t i = hex.size(); i-- > 0; sum >>= 4) hex[i] = "0123456789abcdef"[sum & 15];
@@ -75,6 +76,7 @@ constexpr Spec kSpec{
 
 Status Run(Context& context, const NoArgs&) {
   for (const auto& database : context.databases) database->CheckInvariants();
+  context.events.CheckInvariants();
   context.reply.Ok();
   return {};
 }
@@ -198,7 +200,7 @@ constexpr Spec kSpec{
     .summary = "Stops the clock that deadlines go by at a time not yet over, or lets it run again",
     .since = "1.0.0",
     .complexity = "O(1)",
-    .flags = kFlags,
+    .flags = kFlags | kLoading,
     .scope = Scope::kNode,
     .examples = kExamples,
 };
@@ -243,7 +245,7 @@ constexpr Spec kSpec{
     .summary = "Does nothing and serves nobody for that long, at most an hour",
     .since = "1.0.0",
     .complexity = "O(1)",
-    .flags = kFlags,
+    .flags = kFlags | kLoading,
     .scope = Scope::kNode,
     .examples = kExamples,
 };
@@ -296,7 +298,7 @@ constexpr Spec kSpec{
 Status Run(Context& context, const Args& args) {
   constexpr std::string_view kTypes[] = {"null",   "boolean", "boolean", "number",
                                          "string", "array",   "object"};
-  const Item* item = context.store.Find(args.key, context.now_ms);
+  const Item* item = context.store.Peek(args.key, context.now_ms);
   if (item == nullptr) return NoSuchKey();
   std::string text;
   const auto append = [&text](std::string_view name, int64_t value) {
@@ -320,11 +322,93 @@ constexpr Command kCommand = Define<kGrammar, Run>(kSpec);
 
 }  // namespace object
 
+// --- DEBUG RELOAD
+// ---------------------------------------------------------------------------------
+
+namespace reload {
+
+constexpr Example kExamples[] = {
+    {"SET greeting Hello", "OK"},
+    {"DEBUG RELOAD", "OK"},
+    {"GET greeting", "\"Hello\""},
+};
+
+constexpr Spec kSpec{
+    .name = "debug|reload",
+    .group = Group::kServer,
+    .summary = "Saves a snapshot, forgets everything and loads it again",
+    .since = "1.0.0",
+    .complexity = "O(n) where n is the number of items",
+    .flags = kFlags | kNoMulti,
+    .scope = Scope::kNode,
+    .examples = kExamples,
+};
+
+Status Run(Context& context, const NoArgs&) {
+  AMPT_RETURN_IF_ERROR(context.host.Reload());
+  context.reply.Ok();
+  return {};
+}
+
+constexpr Command kCommand = Define<kNoWords, Run>(kSpec);
+
+}  // namespace reload
+
+// --- DEBUG FAILPOINT
+// ------------------------------------------------------------------------------
+
+namespace failpoint {
+
+struct Args {
+  std::string_view operation;
+  std::optional<std::string_view> action;
+  std::optional<int64_t> number;
+};
+
+constexpr auto kGrammar =
+    Redis<Args>(Word("operation | OFF", &Args::operation), Maybe("action", &Args::action),
+                Maybe("times | milliseconds", &Args::number));
+
+constexpr Example kExamples[] = {
+    {"DEBUG FAILPOINT sync delay 1", "OK"},
+    {"DEBUG FAILPOINT write EIO 0", "OK"},
+    {"DEBUG FAILPOINT OFF", "OK"},
+    {"DEBUG FAILPOINT write", "(error) ERR syntax error"},
+};
+
+constexpr Spec kSpec{
+    .name = "debug|failpoint",
+    .group = Group::kServer,
+    .summary = "Has calls of the disk fail so many times (0 is for ever), or take so long",
+    .since = "1.0.0",
+    .complexity = "O(1)",
+    .flags = kFlags | kLoading,
+    .scope = Scope::kNone,
+    .examples = kExamples,
+};
+
+Status Run(Context& context, const Args& args) {
+  if (!args.action) {
+    if (!EqualsIgnoreCase(args.operation, "off")) return SyntaxError();
+    AMPT_RETURN_IF_ERROR(context.host.SetFailpoint(std::nullopt, {}, 0));
+  } else {
+    AMPT_RETURN_IF_ERROR(
+        context.host.SetFailpoint(args.operation, *args.action, args.number.value_or(1)));
+  }
+  context.reply.Ok();
+  return {};
+}
+
+constexpr Command kCommand = Define<kGrammar, Run>(kSpec);
+
+}  // namespace failpoint
+
 // --- the container
 // --------------------------------------------------------------------------------
 
-constexpr const Command* kParts[] = {&digest::kCommand, &verify::kCommand, &populate::kCommand,
-                                     &clock::kCommand,  &sleep::kCommand,  &object::kCommand};
+constexpr const Command* kParts[] = {&digest::kCommand, &verify::kCommand,   &populate::kCommand,
+                                     &clock::kCommand,  &sleep::kCommand,    &object::kCommand,
+                                     &reload::kCommand, &failpoint::kCommand};
 
 constexpr Example kExamples[] = {
     {"DEBUG FOO", "(error) ERR unknown subcommand 'FOO'. Try DEBUG HELP."},
@@ -336,7 +420,7 @@ constexpr Spec kSpec{
     .summary = "Commands for tests and for looking into the server",
     .since = "1.0.0",
     .complexity = "Depends on subcommand",
-    .flags = kFlags,
+    .flags = kFlags | kLoading,
     .scope = Scope::kNode,
     .examples = kExamples,
 };

@@ -31,7 +31,7 @@ constexpr Spec kSpec{
 Status Run(Context& context, const Args& args) {
   int64_t found = 0;
   for (const std::string_view key : args.keys) {
-    found += context.store.Find(key, context.now_ms) != nullptr;
+    found += context.store.Inspect(key, context.now_ms) != nullptr;
   }
   context.reply.Integer(found);
   return {};

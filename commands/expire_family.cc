@@ -64,7 +64,7 @@ Status Expire(Context& context, const ExpireArgs& args, DeadlineForm form,
 }
 
 void AnswerDeadline(Context& context, std::string_view key, DeadlineForm form) {
-  const Item* item = context.store.Find(key, context.now_ms);
+  const Item* item = context.store.Inspect(key, context.now_ms);
   if (item == nullptr || !item->has_deadline()) {
     context.reply.Integer(item == nullptr ? -2 : -1);
     return;

@@ -26,7 +26,7 @@ constexpr Spec kSpec{
     .summary = "Removes all keys of the selected database",
     .since = "1.0.0",
     .complexity = "O(1); memory is freed in slices",
-    .flags = kWrite | kDangerous,
+    .flags = kWrite | kDangerous | kEveryKey,
     .scope = Scope::kNode,
     .examples = kExamples,
 };

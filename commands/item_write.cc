@@ -1,7 +1,7 @@
 #include "commands/item_write.h"
 
-#include "commands/item_json.h"
 #include "model/decimal.h"
+#include "model/item_json.h"
 #include "model/key.h"
 #include "model/label.h"
 #include "model/when.h"

@@ -31,7 +31,7 @@ constexpr Spec kSpec{
     .summary = "Returns all keys that match a pattern",
     .since = "1.0.0",
     .complexity = "O(n) for n keys with the pattern's literal beginning",
-    .flags = kReadonly | kDangerous,
+    .flags = kReadonly | kDangerous | kEveryKey,
     .scope = Scope::kNode,
     .examples = kExamples,
 };

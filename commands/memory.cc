@@ -40,7 +40,7 @@ constexpr Spec kSpec{
 
 Status Run(Context& context, const Args& args) {
   if (args.samples < 0) return SyntaxError();
-  const Item* item = context.store.Find(args.key, context.now_ms);
+  const Item* item = context.store.Peek(args.key, context.now_ms);
   if (item == nullptr) {
     context.reply.Null();
   } else {
@@ -73,7 +73,18 @@ Status Run(Context& context, const NoArgs&) {
   context.reply.Map(figures.size());
   for (const auto& [name, value] : figures) {
     context.reply.Bulk(name);
-    context.reply.Integer(value);
+    if (const int64_t* number = std::get_if<int64_t>(&value)) {
+      context.reply.Integer(*number);
+    } else if (const double* ratio = std::get_if<double>(&value)) {
+      context.reply.Double(*ratio);
+    } else {
+      const auto& parts = std::get<MemoryFigure::Parts>(value);
+      context.reply.Map(parts.size());
+      for (const auto& [part, bytes] : parts) {
+        context.reply.Bulk(part);
+        context.reply.Integer(bytes);
+      }
+    }
   }
   return {};
 }

@@ -1,6 +1,6 @@
 // OBJECT. What Redis tells of its own insides, as far as it means something here. A value is always
-// its text, so ENCODING says what Redis would make of that text. There is no clock of reads (it
-// would cost every GET a write to the item), so IDLETIME counts from the last write.
+// its text, so ENCODING says what Redis would make of that text. Asking is no use of the item, so
+// IDLETIME and FREQ change nothing of what they tell.
 #include "base/bytes.h"
 #include "commands/grammar.h"
 
@@ -47,7 +47,7 @@ std::string_view EncodingOf(const ValueView& value) {
 }
 
 Status RunEncoding(Context& context, const Args& args) {
-  const Item* item = context.store.Find(args.key, context.now_ms);
+  const Item* item = context.store.Inspect(args.key, context.now_ms);
   if (item == nullptr) {
     context.reply.Null();
   } else {
@@ -67,19 +67,30 @@ constexpr Example kFreqExamples[] = {
     {"OBJECT FREQ nothing", "(nil)"},
 };
 
+// Whether uses of the store's items are tracked that way.
+bool IsTracked(const Store& store, AccessKind kind) {
+  return store.access_tracker() != nullptr && store.access_tracker()->kind() == kind;
+}
+
 Status RunFreq(Context& context, const Args& args) {
-  if (context.store.Find(args.key, context.now_ms) != nullptr) {
+  const Item* item = context.store.Inspect(args.key, context.now_ms);
+  if (item == nullptr) {
+    context.reply.Null();
+    return {};
+  }
+  if (!IsTracked(context.store, AccessKind::kFrequency)) {
     return Status::Err(
         "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
         "when switching between policies at runtime LRU and LFU data will take some time to "
         "adjust.");
   }
-  context.reply.Null();
+  context.reply.Integer(context.store.access_tracker()->Frequency(*item, context.now_ms));
   return {};
 }
 
 constexpr Command kFreq = Define<kGrammar, RunFreq>(
-    SpecOf("object|freq", "Always an error for a key that exists: frequencies are not tracked",
+    SpecOf("object|freq",
+           "Returns how often a key is used, on a logarithmic scale to 255; under LFU policies",
            "4.0.0", kFreqExamples));
 
 // --- IDLETIME
@@ -91,20 +102,23 @@ constexpr Example kIdletimeExamples[] = {
 };
 
 Status RunIdletime(Context& context, const Args& args) {
-  const Item* item = context.store.Find(args.key, context.now_ms);
+  const Item* item = context.store.Inspect(args.key, context.now_ms);
   if (item == nullptr) {
     context.reply.Null();
-  } else {
-    // A write through AMPT.SET may give an item any time, one to come included.
-    const int64_t idle_s = int64_t{context.now_s()} - item->modified_s();
-    context.reply.Integer(idle_s > 0 ? idle_s : 0);
+    return {};
   }
+  if (!IsTracked(context.store, AccessKind::kTime)) {
+    return Status::Err(
+        "An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
+        "switching between policies at runtime LRU and LFU data will take some time to adjust.");
+  }
+  context.reply.Integer(context.store.access_tracker()->IdleSeconds(*item, context.now_ms));
   return {};
 }
 
-constexpr Command kIdletime = Define<kGrammar, RunIdletime>(
-    SpecOf("object|idletime", "Returns the seconds since a key was last written", "2.2.3",
-           kIdletimeExamples));
+constexpr Command kIdletime = Define<kGrammar, RunIdletime>(SpecOf(
+    "object|idletime", "Returns the seconds since a key was last used; not under LFU policies",
+    "2.2.3", kIdletimeExamples));
 
 // --- REFCOUNT
 // -------------------------------------------------------------------------------------
@@ -115,7 +129,7 @@ constexpr Example kRefcountExamples[] = {
 };
 
 Status RunRefcount(Context& context, const Args& args) {
-  if (context.store.Find(args.key, context.now_ms) == nullptr) {
+  if (context.store.Inspect(args.key, context.now_ms) == nullptr) {
     context.reply.Null();
   } else {
     context.reply.Integer(1);

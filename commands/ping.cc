@@ -24,13 +24,19 @@ constexpr Spec kSpec{
     .summary = "Returns PONG, or the message",
     .since = "1.0.0",
     .complexity = "O(1)",
-    .flags = kFast,
+    .flags = kFast | kSubscribed,
     .scope = Scope::kNone,
     .examples = kExamples,
 };
 
 Status Run(Context& context, const Args& args) {
-  if (args.message) {
+  const Session& session = context.session;
+  if (session.resp_version() == 2 && session.subscription_count() > 0) {
+    // In the form of a message, which is all that such a client can read.
+    context.reply.Array(2);
+    context.reply.Bulk("pong");
+    context.reply.Bulk(args.message.value_or(""));
+  } else if (args.message) {
     context.reply.Bulk(*args.message);
   } else {
     context.reply.Simple("PONG");

@@ -1,6 +1,6 @@
 #include "commands/query.h"
 
-#include "commands/item_json.h"
+#include "model/item_json.h"
 #include "model/json.h"
 #include "model/key.h"
 #include "model/label.h"

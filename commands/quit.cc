@@ -20,7 +20,7 @@ constexpr Spec kSpec{
     .summary = "Closes the connection once all replies are sent",
     .since = "1.0.0",
     .complexity = "O(1)",
-    .flags = kNoScript | kLoading | kStale | kFast | kNoAuth | kAllowBusy,
+    .flags = kNoScript | kLoading | kStale | kFast | kNoAuth | kAllowBusy | kSubscribed,
     .scope = Scope::kNone,
     .examples = kExamples,
 };

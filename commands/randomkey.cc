@@ -23,7 +23,7 @@ constexpr Spec kSpec{
     .summary = "Returns a random key of the selected database",
     .since = "1.0.0",
     .complexity = "O(log n)",
-    .flags = kReadonly,
+    .flags = kReadonly | kEveryKey,
     .scope = Scope::kNode,
     .examples = kExamples,
 };

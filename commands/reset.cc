@@ -23,7 +23,7 @@ constexpr Spec kSpec{
     .summary = "Puts the connection back into the state of a new one",
     .since = "6.2.0",
     .complexity = "O(1)",
-    .flags = kNoScript | kLoading | kStale | kFast | kNoAuth | kAllowBusy,
+    .flags = kNoScript | kLoading | kStale | kFast | kNoAuth | kAllowBusy | kSubscribed,
     .scope = Scope::kNone,
     .examples = kExamples,
 };

@@ -40,7 +40,7 @@ constexpr Spec kSpec{
     .summary = "Returns some keys and a cursor to go on with",
     .since = "2.8.0",
     .complexity = "O(m + log n) for COUNT m",
-    .flags = kReadonly,
+    .flags = kReadonly | kEveryKey,
     .scope = Scope::kNode,
     .examples = kExamples,
 };

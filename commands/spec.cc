@@ -80,7 +80,11 @@ std::vector<std::string_view> KeysOf(const Command& command, Words words) {
 std::vector<std::string_view> AclCategories(const Command& command) {
   std::vector<std::string_view> categories;
   const Group group = command.spec.group;
-  if (group == Group::kGeneric) categories.push_back("keyspace");
+  // Of the server's commands those about a whole database: DBSIZE, FLUSHDB, …
+  const bool is_about_databases = group == Group::kServer && !command.Is(kAdmin) &&
+                                  command.grammar.keys.first == 0 &&
+                                  (command.Is(kReadonly) || command.Is(kWrite));
+  if (group == Group::kGeneric || is_about_databases) categories.push_back("keyspace");
   if (command.Is(kReadonly)) categories.push_back("read");
   if (command.Is(kWrite)) categories.push_back("write");
   if (group == Group::kItems) categories.push_back("items");
@@ -89,12 +93,18 @@ std::vector<std::string_view> AclCategories(const Command& command) {
   categories.push_back(command.Is(kFast) ? "fast" : "slow");
   if (command.Is(kBlocking)) categories.push_back("blocking");
   if (command.Is(kAdmin) || command.Is(kDangerous)) categories.push_back("dangerous");
-  if (group == Group::kConnection) categories.push_back("connection");
+  if (group == Group::kConnection || command.spec.name.starts_with("command")) {
+    categories.push_back("connection");
+  }
+  if (group == Group::kTransactions) categories.push_back("transaction");
+  if (group == Group::kScripting) categories.push_back("scripting");
+  if (command.Is(kPubsub)) categories.push_back("pubsub");
   return categories;
 }
 
 std::string_view GroupName(Group group) {
-  constexpr std::string_view kNames[] = {"items", "string", "generic", "connection", "server"};
+  constexpr std::string_view kNames[] = {"items",     "string", "generic",    "transactions",
+                                         "scripting", "pubsub", "connection", "server"};
   return kNames[static_cast<size_t>(group)];
 }
 
@@ -102,7 +112,12 @@ Status WrongArity(std::string_view name) {
   return Status::Err("wrong number of arguments for '" + std::string(name) + "' command");
 }
 
-CommandTable::CommandTable() : all_(AllCommands()) {
+Status UnknownSubcommand(const Command& container, std::string_view word) {
+  return Status::Err("unknown subcommand '" + std::string(word.substr(0, kEchoedBytes)) +
+                     "'. Try " + Upper(container.spec.name) + " HELP.");
+}
+
+CommandTable::CommandTable() : all_(AllCommands().begin(), AllCommands().end()) {
   // Looks for a factor under which no two names meet; with eight slots a name few are tried.
   const size_t slots = std::bit_ceil(all_.size() * 8);
   for (factor_ = 0x9e3779b97f4a7c15;; factor_ += 0x632be59bd9b4e01a) {
@@ -120,7 +135,28 @@ CommandTable::CommandTable() : all_(AllCommands()) {
 const Command* CommandTable::Find(std::string_view name) const {
   if (name.empty()) return nullptr;
   const Command* command = slots_[SlotOf(name, factor_, slots_.size())];
-  return command != nullptr && EqualsIgnoreCase(command->spec.name, name) ? command : nullptr;
+  if (command != nullptr && EqualsIgnoreCase(command->spec.name, name)) return command;
+  for (const auto& [new_name, renamed] : renamed_) {
+    if (EqualsIgnoreCase(new_name, name)) return renamed;
+  }
+  return nullptr;
+}
+
+Status CommandTable::Rename(std::string_view name, std::string_view new_name) {
+  const Command* const command = Find(name);
+  if (command == nullptr) return Status::Err("there is no command '" + std::string(name) + "'");
+  if (Find(new_name) != nullptr) {
+    return Status::Err("'" + std::string(new_name) + "' is a command already");
+  }
+  const auto erased =
+      std::erase_if(renamed_, [&](const auto& entry) { return entry.second == command; });
+  if (erased == 0) slots_[SlotOf(command->spec.name, factor_, slots_.size())] = nullptr;
+  if (new_name.empty()) {
+    std::erase(all_, command);
+  } else {
+    renamed_.emplace_back(new_name, command);
+  }
+  return {};
 }
 
 const Command* Command::Subcommand(std::string_view word) const {
@@ -139,9 +175,7 @@ void ExecuteSubcommand(Context& context, Words words, const Command& container) 
     return context.reply.Error(WrongArity(std::string(container.spec.name) + "|help"));
   }
   if (subcommand == nullptr) {
-    return context.reply.Error(Status::Err("unknown subcommand '" +
-                                           std::string(words[1].substr(0, kEchoedBytes)) +
-                                           "'. Try " + Upper(container.spec.name) + " HELP."));
+    return context.reply.Error(UnknownSubcommand(container, words[1]));
   }
   if (!subcommand->ArityFits(words.size())) {
     return context.reply.Error(WrongArity(subcommand->spec.name));

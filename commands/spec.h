@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -17,7 +18,16 @@
 
 namespace ampt {
 
-enum class Group : uint8_t { kItems, kString, kGeneric, kConnection, kServer };
+enum class Group : uint8_t {
+  kItems,
+  kString,
+  kGeneric,
+  kTransactions,
+  kScripting,
+  kPubsub,
+  kConnection,
+  kServer
+};
 
 // What a command touches, and so where it may run in a cluster. Whole-node commands say in their
 // why-comment how the answers of several nodes merge.
@@ -38,6 +48,11 @@ enum CommandFlag : uint32_t {
   kAllowBusy = 1u << 10,
   kDangerous = 1u << 11,  // ACL category only
   kBlocking = 1u << 12,
+  kPubsub = 1u << 13,      // about channels
+  kSubscribed = 1u << 14,  // allowed to a RESP2 client that has subscriptions
+  kMayWrite = 1u << 15,    // runs other commands, which may write
+  kEveryKey = 1u << 16,    // may touch keys that it does not name
+  kQuery = 1u << 17,       // its key is an expression, its options are AMPT.GET's
 };
 
 // One step of a conversation. Executed by the tests, in order, on an empty database; `reply` as
@@ -118,6 +133,8 @@ std::string_view GroupName(Group group);
 
 // "ERR wrong number of arguments for 'get' command"
 Status WrongArity(std::string_view name);
+// "ERR unknown subcommand 'foo'. Try CLIENT HELP."
+Status UnknownSubcommand(const Command& container, std::string_view word);
 
 // By group, then as listed in table.cc. Lives as long as the program.
 std::span<const Command* const> AllCommands();
@@ -130,10 +147,14 @@ class CommandTable {
   const Command* Find(std::string_view name) const;
   // In the order of table.cc: by group, then as listed.
   std::span<const Command* const> all() const { return all_; }
+  // From now on the command goes by another name; by none if that is empty. Error: there is no such
+  // command, or the new name is another one's.
+  Status Rename(std::string_view name, std::string_view new_name);
 
  private:
-  std::span<const Command* const> all_;
+  std::vector<const Command*> all_;
   std::vector<const Command*> slots_;  // a power of two, no two commands in one
+  std::vector<std::pair<std::string, const Command*>> renamed_;
   uint64_t factor_;
 };
 

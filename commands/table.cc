@@ -12,6 +12,7 @@ extern const Command kAmptAdd;
 extern const Command kAmptRemove;
 extern const Command kAmptCount;
 extern const Command kAmptRemoverange;
+extern const Command kAmptEvents;
 extern const Command kGet;
 extern const Command kSet;
 extern const Command kSetex;
@@ -56,6 +57,22 @@ extern const Command kTtl;
 extern const Command kPttl;
 extern const Command kPersist;
 extern const Command kObject;
+extern const Command kMulti;
+extern const Command kExec;
+extern const Command kDiscard;
+extern const Command kWatch;
+extern const Command kUnwatch;
+extern const Command kEval;
+extern const Command kEvalsha;
+extern const Command kEvalRo;
+extern const Command kEvalshaRo;
+extern const Command kScript;
+extern const Command kSubscribe;
+extern const Command kUnsubscribe;
+extern const Command kPsubscribe;
+extern const Command kPunsubscribe;
+extern const Command kPublish;
+extern const Command kPubsubCommand;
 extern const Command kPing;
 extern const Command kEcho;
 extern const Command kHello;
@@ -67,13 +84,21 @@ extern const Command kClient;
 extern const Command kReadonlyCommand;
 extern const Command kReadwrite;
 extern const Command kWait;
+extern const Command kAcl;
 extern const Command kCommand;
 extern const Command kInfo;
 extern const Command kConfig;
 extern const Command kTime;
 extern const Command kRole;
 extern const Command kMemory;
+extern const Command kSlowlog;
+extern const Command kLatency;
+extern const Command kMonitor;
 extern const Command kDebug;
+extern const Command kSave;
+extern const Command kBgsave;
+extern const Command kBgrewriteaof;
+extern const Command kLastsave;
 extern const Command kShutdown;
 extern const Command kDbsize;
 extern const Command kFlushdb;
@@ -92,6 +117,7 @@ constexpr const Command* kAll[] = {
     &kAmptRemove,
     &kAmptCount,
     &kAmptRemoverange,
+    &kAmptEvents,
     // Strings
     &kGet,
     &kSet,
@@ -138,6 +164,25 @@ constexpr const Command* kAll[] = {
     &kPttl,
     &kPersist,
     &kObject,
+    // Transactions
+    &kMulti,
+    &kExec,
+    &kDiscard,
+    &kWatch,
+    &kUnwatch,
+    // Scripts
+    &kEval,
+    &kEvalsha,
+    &kEvalRo,
+    &kEvalshaRo,
+    &kScript,
+    // Publish and subscribe
+    &kSubscribe,
+    &kUnsubscribe,
+    &kPsubscribe,
+    &kPunsubscribe,
+    &kPublish,
+    &kPubsubCommand,
     // Connection
     &kPing,
     &kEcho,
@@ -151,13 +196,21 @@ constexpr const Command* kAll[] = {
     &kReadwrite,
     &kWait,
     // Server
+    &kAcl,
     &kCommand,
     &kInfo,
     &kConfig,
     &kTime,
     &kRole,
     &kMemory,
+    &kSlowlog,
+    &kLatency,
+    &kMonitor,
     &kDebug,
+    &kSave,
+    &kBgsave,
+    &kBgrewriteaof,
+    &kLastsave,
     &kShutdown,
     &kDbsize,
     &kFlushdb,

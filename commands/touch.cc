@@ -1,5 +1,6 @@
-// TOUCH. Nobody asks for the time of the last access here (OBJECT IDLETIME goes by the last write),
-// so it only counts, and makes no event. In a cluster: the sum of the nodes' answers.
+// TOUCH. Looking a key up is the use that eviction goes by (model/access.h), for this command even
+// where the client asked for none to be noted (CLIENT NO-TOUCH). It makes no event. In a cluster:
+// the sum of the nodes' answers.
 #include "commands/grammar.h"
 
 namespace ampt {
@@ -21,7 +22,7 @@ constexpr Example kExamples[] = {
 constexpr Spec kSpec{
     .name = "touch",
     .group = Group::kGeneric,
-    .summary = "Returns how many of the keys exist, as if they had been read",
+    .summary = "Marks keys as used, for eviction; returns how many exist",
     .since = "3.2.1",
     .complexity = "O(k) for k keys",
     .flags = kReadonly | kFast,

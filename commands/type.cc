@@ -31,7 +31,7 @@ constexpr Spec kSpec{
 };
 
 Status Run(Context& context, const Args& args) {
-  const Item* item = context.store.Find(args.key, context.now_ms);
+  const Item* item = context.store.Inspect(args.key, context.now_ms);
   context.reply.Simple(item == nullptr ? "none" : RedisType(item->value()));
   return {};
 }

@@ -15,7 +15,8 @@ bool IsHttp(std::string_view word) {
 
 }  // namespace
 
-void Batch::Run(std::span<Connection* const> ready, TimeMs now_ms) {
+void Batch::Run(std::span<Connection* const> ready, TimeMs now_ms, bool writes_wait) {
+  writes_wait_ = writes_wait;
   for (Connection* connection : ready) {
     while (Collect(*connection)) Execute(now_ms);
     if (group_size_ == kGroup) Execute(now_ms);
@@ -35,7 +36,7 @@ const Command* Batch::Find(std::string_view name) {
 
 bool Batch::Collect(Connection& connection) {
   if (!connection.MayExecute()) return false;
-  const bool trusted = settings_.requirepass.empty() || connection.authenticated();
+  const bool trusted = !connection.must_log_in();
   const RespLimits limits{static_cast<size_t>(settings_.proto_max_bulk_len), trusted};
   while (group_size_ < kGroup) {
     const size_t position = connection.position();
@@ -57,6 +58,7 @@ bool Batch::Collect(Connection& connection) {
 }
 
 void Batch::Prefetch() {
+  if (dispatcher_.loading()) return;  // the databases are somebody else's
   keys_.clear();
   for (const Request& request : Group()) {
     if (request.command == nullptr) continue;
@@ -69,9 +71,12 @@ void Batch::Prefetch() {
     const Words words = WordsOf(request);
     for (size_t at = first; at <= last && at < words.size() && keys_.size() < kMostKeys;
          at += static_cast<size_t>(keys.step)) {
-      keys_.push_back({store, store->HashOf(words[at])});
+      keys_.push_back({store, store->HashOf(words[at]), words[at]});
       store->Prefetch(keys_.back().hash);
     }
+  }
+  if (const size_t picked = hot_keys_.Pick(keys_.size()); picked != HotKeys::kNone) {
+    hot_keys_.Count(keys_[picked].store->database(), keys_[picked].hash, keys_[picked].key);
   }
   if (keys_.size() == 1) return;  // nothing to overlap with
   for (const KeyHash& key : keys_) key.store->PrefetchItem(key.hash);
@@ -95,6 +100,23 @@ void Batch::Execute(TimeMs now_ms) {
       owner_.ProtocolFailed(connection);
       continue;
     }
+    const bool waits = request.command != nullptr &&
+                       ((__builtin_expect(writes_wait_, 0) &&
+                         (request.command->spec.flags & (kWrite | kMayWrite)) != 0) ||
+                        dispatcher_.MustWaitForMemory(*request.command));
+    if (__builtin_expect(waits, 0)) {
+      connection.GoBackTo(request.position);
+      owner_.WaitForDisk(connection);
+      stopped = &connection;
+      continue;
+    }
+    if (__builtin_expect(pause_ != Pause::kNone, 0) && request.command != nullptr &&
+        (pause_ == Pause::kAll || (request.command->spec.flags & (kWrite | kMayWrite)) != 0)) {
+      connection.GoBackTo(request.position);
+      owner_.WaitForPause(connection);
+      stopped = &connection;
+      continue;
+    }
     if (request.command == nullptr && IsHttp(words_.words[request.first_word])) {
       owner_.HttpCame(connection);
       continue;
@@ -102,6 +124,7 @@ void Batch::Execute(TimeMs now_ms) {
     std::unique_ptr<SlicedWork> work =
         dispatcher_.Execute(connection, request.command, WordsOf(request), now_ms);
     if (work != nullptr) owner_.RunInSlices(connection, std::move(work));
+    if (auto blocked = dispatcher_.TakeBlocked()) owner_.Block(connection, std::move(blocked));
     connection.CheckHeldUp();
   }
   dispatcher_.StopTiming();

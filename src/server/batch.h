@@ -18,9 +18,13 @@
 #include "commands/context.h"
 #include "server/connection.h"
 #include "server/dispatch.h"
+#include "server/hot_keys.h"
 #include "server/resp_parser.h"
 
 namespace ampt {
+
+// Which commands do not run for now (CLIENT PAUSE).
+enum class Pause : uint8_t { kNone, kWrites, kAll };
 
 class Batch {
  public:
@@ -34,19 +38,30 @@ class Batch {
     virtual void ProtocolFailed(Connection& connection) = 0;
     // A web browser, made by some page to talk to this server: ends the connection, unanswered.
     virtual void HttpCame(Connection& connection) = 0;
+    // Its next command is a write, which has to wait, for the disk or for memory: the owner makes
+    // it ready again.
+    virtual void WaitForDisk(Connection& connection) = 0;
+    // Its next command has to wait for the end of a pause: the owner makes it ready again.
+    virtual void WaitForPause(Connection& connection) = 0;
+    // The connection waits for what its command waits for.
+    virtual void Block(Connection& connection, std::unique_ptr<BlockedWork> work) = 0;
   };
 
   // All outlive the batch.
   Batch(Owner& owner, Dispatcher& dispatcher, const CommandTable& commands, Databases& databases,
-        const Settings& settings)
+        const Settings& settings, HotKeys& hot_keys)
       : owner_(owner),
         dispatcher_(dispatcher),
         commands_(commands),
         databases_(databases),
-        settings_(settings) {}
+        settings_(settings),
+        hot_keys_(hot_keys) {}
 
-  // Works off what these connections have sent. Replies wait in their output().
-  void Run(std::span<Connection* const> ready, TimeMs now_ms);
+  // Works off what these connections have sent. Replies wait in their output(). `writes_wait`: no
+  // write is run (Owner::WaitForDisk).
+  void Run(std::span<Connection* const> ready, TimeMs now_ms, bool writes_wait);
+  // From the next command on, of the group at work too.
+  void set_pause(Pause pause) { pause_ = pause; }
 
  private:
   static constexpr size_t kGroup = 32;
@@ -63,6 +78,7 @@ class Batch {
   struct KeyHash {
     const Store* store;
     uint64_t hash;
+    std::string_view key;
   };
 
   // Takes commands of `connection` into the group; true if more may be there.
@@ -81,11 +97,14 @@ class Batch {
   const CommandTable& commands_;
   Databases& databases_;
   const Settings& settings_;
+  HotKeys& hot_keys_;
   RespWords words_;
   const Command* latest_ = nullptr;
   std::string latest_name_;  // as it was written
   std::array<Request, kGroup> group_;
   size_t group_size_ = 0;
+  bool writes_wait_ = false;
+  Pause pause_ = Pause::kNone;
   std::vector<KeyHash> keys_;
 };
 

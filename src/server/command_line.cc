@@ -25,6 +25,12 @@ std::string_view TitleOf(Group group) {
       return "Strings";
     case Group::kGeneric:
       return "Keys";
+    case Group::kTransactions:
+      return "Transactions";
+    case Group::kScripting:
+      return "Scripts";
+    case Group::kPubsub:
+      return "Publish and subscribe";
     case Group::kConnection:
       return "Connection";
     case Group::kServer:

@@ -7,8 +7,9 @@
 //
 // One directive a line: a name, in any case, and its values. Values with spaces are quoted: "…"
 // knows \n \r \t \b \a \" \\ and \xHH, '…' only \'. A later line wins over an earlier one.
-// `include` reads another file at that place; a relative name is looked up in the folder of the
-// file that names it. Errors name file, line, directive and what would be right.
+// `user name rules …` (server/acl.h) and `rename-command name new-name` are kept in Settings as
+// they stand. `include` reads another file at that place; a relative name is looked up in the
+// folder of the file that names it. Errors name file, line, directive and what would be right.
 //
 // No file is touched here: reading goes through a function of the caller.
 #pragma once
@@ -45,7 +46,8 @@ Status ReadCommandLine(std::span<const std::string_view> words, Settings& settin
 
 // The text of a file that gives `settings` when read, made from `text` with as little change as
 // possible: comments, order and every line that is right stay; what differs is changed in place,
-// what is not there is appended. `include` lines stay.
+// what is not there is appended. `include` lines stay. The lines
+// `user …` become those of settings.users.
 Result<std::string> RewriteConfigText(std::string_view text, const std::string& name,
                                       const FileReader& read, const Settings& settings);
 

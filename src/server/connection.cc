@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "commands/spec.h"
+#include "server/acl.h"
+#include "server/monitoring.h"
 
 namespace ampt {
 namespace {
@@ -52,8 +54,8 @@ Connection::Connection(Environment& environment, int64_t id, bool is_unix)
       id_(id),
       created_ms_(uv_now(environment.loop)),
       last_active_ms_(created_ms_),
-      is_unix_(is_unix),
-      authenticated_(environment.settings.requirepass.empty()) {
+      is_unix_(is_unix) {
+  BecomeDefaultUser();
   if (is_unix) {
     uv_pipe_init(environment.loop, &handle_.pipe, 0);
   } else {
@@ -75,6 +77,10 @@ int Connection::Accept(uv_stream_t* listener) {
   return 0;
 }
 
+void Connection::Secure(const TlsContext& context) {
+  tls_ = std::make_unique<TlsStream>(context);
+}
+
 int Connection::Start() {
   is_reading_ = true;
   return uv_read_start(&handle_.stream, OnAllocate, OnRead);
@@ -83,12 +89,22 @@ int Connection::Start() {
 void Connection::Close() {
   if (is_closing_) return;
   is_closing_ = true;
+  environment_.pubsub.UnsubscribeAll(*this);
+  environment_.monitoring.RemoveMonitor(*this);
+  if (tls_ != nullptr && !is_sending_) {
+    // Whoever does not take it now will see the end of the connection instead.
+    tls_->Close();
+    const std::string farewell = tls_->TakePending();
+    const uv_buf_t buffer = BufferOf(const_cast<char*>(farewell.data()), farewell.size());
+    if (!farewell.empty()) uv_try_write(&handle_.stream, &buffer, 1);
+  }
   uv_close(&handle_.handle, OnClosed);
 }
 
 void Connection::Refuse(std::string_view text) {
   const uv_buf_t buffer = BufferOf(const_cast<char*>(text.data()), text.size());
-  uv_try_write(&handle_.stream, &buffer, 1);
+  // Before the handshake nothing can be said in TLS.
+  if (tls_ == nullptr) uv_try_write(&handle_.stream, &buffer, 1);
   Close();
 }
 
@@ -103,37 +119,81 @@ void Connection::OnClosed(uv_handle_t* handle) {
 void Connection::OnAllocate(uv_handle_t* handle, size_t, uv_buf_t* buffer) {
   Connection& self = Of(handle);
   // One read a turn, so that a client that sends without end is not served without end.
-  if (self.is_listed_) {
+  if (self.is_listed_ || self.has_undecrypted_) {
     *buffer = BufferOf(nullptr, 0);
+    return;
+  }
+  if (self.tls_ != nullptr) {
+    *buffer = BufferOf(self.environment_.buffers.Take(), BufferPool::kBlockBytes);
     return;
   }
   self.input_.MakeRoom(self.parser_.wanted());
   *buffer = BufferOf(self.input_.room(), self.input_.room_bytes());
 }
 
-void Connection::OnRead(uv_stream_t* stream, ssize_t bytes, const uv_buf_t*) {
+void Connection::OnRead(uv_stream_t* stream, ssize_t bytes, const uv_buf_t* buffer) {
   Connection& self = Of(stream);
   if (bytes == UV_ENOBUFS) {
     // Either it was read in this turn, or it is full of commands that wait.
     if (!self.is_listed_) self.UpdateReading();
     return;
   }
+  if (self.tls_ != nullptr) return self.OnEncrypted(bytes, *buffer);
   if (bytes < 0) return self.Close();
   ++self.environment_.statistics.reads;
   if (bytes == 0) return self.input_.Release();
   self.environment_.statistics.input_bytes += static_cast<uint64_t>(bytes);
-  self.last_active_ms_ = uv_now(self.environment_.loop);
   self.input_.Filled(static_cast<size_t>(bytes));
-  if (self.input_.unparsed().size() >
-      static_cast<size_t>(self.environment_.settings.client_query_buffer_limit)) {
-    ++self.environment_.statistics.query_limit_disconnections;
-    return self.Close();
+  self.Received();
+}
+
+void Connection::Received() {
+  last_active_ms_ = uv_now(environment_.loop);
+  if (input_.unparsed().size() >
+      static_cast<size_t>(environment_.settings.client_query_buffer_limit)) {
+    ++environment_.statistics.query_limit_disconnections;
+    return Close();
   }
-  if (self.MayExecute()) {
-    self.environment_.owner.BecameReady(self);
+  if (MayExecute()) {
+    environment_.owner.BecameReady(*this);
   } else {
-    self.UpdateReading();
+    UpdateReading();
   }
+}
+
+void Connection::OnEncrypted(ssize_t bytes, const uv_buf_t& buffer) {
+  if (bytes > 0) tls_->Feed({buffer.base, static_cast<size_t>(bytes)});
+  if (buffer.base != nullptr) environment_.buffers.GiveBack(buffer.base);
+  if (bytes < 0) return Close();
+  ++environment_.statistics.reads;
+  if (bytes == 0) return;
+  environment_.statistics.input_bytes += static_cast<uint64_t>(bytes);
+  Decrypt();
+}
+
+void Connection::Decrypt() {
+  auto outcome = TlsStream::Outcome::kBytes;
+  bool has_received = false;
+  while (outcome == TlsStream::Outcome::kBytes) {
+    input_.MakeRoom(parser_.wanted());
+    has_undecrypted_ = input_.room_bytes() == 0;
+    if (has_undecrypted_) break;
+    size_t got = 0;
+    outcome = tls_->Read(input_.room(), input_.room_bytes(), &got);
+    if (outcome != TlsStream::Outcome::kBytes) break;
+    input_.Filled(got);
+    has_received = true;
+  }
+  SendPending();
+  if (is_closing_) return;
+  if (outcome == TlsStream::Outcome::kFailed) {
+    environment_.owner.TlsFailed(*this, tls_->error());
+    return Close();
+  }
+  // What came before the end is worked off first: FinishTurn() closes.
+  if (has_received) return Received();
+  if (outcome == TlsStream::Outcome::kEnded) return Close();
+  input_.Release();
 }
 
 RespParser::Result Connection::NextCommand(const RespLimits& limits, RespWords* words) {
@@ -149,7 +209,9 @@ void Connection::GoBackTo(size_t position) {
 
 void Connection::FinishTurn() {
   if (is_closing_) return;
+  if (tls_ != nullptr && tls_->has_ended()) return Close();
   input_.Release();
+  if (has_undecrypted_) Decrypt();
   UpdateReading();
 }
 
@@ -157,7 +219,8 @@ void Connection::UpdateReading() {
   if (is_closing_) return;
   // A client that waits is read from until its buffer is full, so that its leaving is noticed.
   const bool is_full = input_.unparsed().size() >= BufferPool::kBlockBytes;
-  const bool wants = !close_after_reply_ && !is_held_up_ && !(is_blocked_ && is_full);
+  const bool wants =
+      !close_after_reply_ && !is_held_up_ && !((is_blocked_ || waits_for_disk_) && is_full);
   if (wants == is_reading_) return;
   is_reading_ = wants;
   if (wants) {
@@ -178,34 +241,79 @@ std::string* Connection::output() {
   return &output_;
 }
 
+void Connection::BeginReply() {
+  reply_begin_ = output_.size();
+  is_replying_ = true;
+}
+
+void Connection::EndReply() {
+  is_replying_ = false;
+  if (deferred_.empty()) return;
+  output()->append(deferred_);
+  std::string().swap(deferred_);
+}
+
+void Connection::Push(std::string_view message) {
+  if (is_closing_ || close_after_reply_ || is_cut_off_) return;
+  if (is_replying_ && output_.size() > reply_begin_) {
+    deferred_.append(message);
+  } else {
+    output()->append(message);
+    reply_begin_ = output_.size();
+  }
+  const OutputBufferLimit& limit = environment_.settings.output_buffer_limit(output_class());
+  is_cut_off_ = limit.hard_bytes > 0 && unsent_bytes() >= static_cast<size_t>(limit.hard_bytes);
+  if (std::exchange(was_pushed_, true)) return;
+  environment_.owner.WasPushed(*this);
+}
+
+void Connection::EndPushes() {
+  was_pushed_ = false;
+  if (is_closing_ || !is_cut_off_) return;
+  ++environment_.statistics.output_limit_disconnections;
+  Close();
+}
+
 void Connection::Flush() {
-  if (!is_closing_ && !is_sending_ && !output_.empty()) Send();
+  if (!is_closing_ && !is_sending_ && sendable_bytes() > 0) Send();
   if (is_sending_) CheckOutputLimit();
   if (is_closing_) return;
-  if (!is_sending_) {
+  if (held_back_.empty()) has_written_ = false;
+  if (!is_sending_ && output_.empty()) {
     if (close_after_reply_) return Close();
     return LetGoOn(kMostUnsentBytes);
   }
   // Holding a client up must not keep it below the limit at which it is to be cut off.
-  const OutputBufferLimit& limit = environment_.settings.output_buffer_limit(client_class());
+  const OutputBufferLimit& limit = environment_.settings.output_buffer_limit(output_class());
   const auto cut_off_bytes = static_cast<size_t>(std::max(limit.hard_bytes, limit.soft_bytes));
   if (unsent_bytes() < cut_off_bytes) LetGoOn(unsent_bytes() + kMostUnsentBytes);
 }
 
 void Connection::Send() {
-  const uv_buf_t all = BufferOf(output_.data(), output_.size());
+  if (sendable_bytes() < output_.size()) return SendPart();
+  std::string text = std::exchange(output_, std::string());
+  if (tls_ == nullptr) return SendBytes(std::move(text));
+  std::string encrypted;
+  const bool is_encrypted = tls_->Encrypt(text, &encrypted);
+  environment_.buffers.GiveBack(std::move(text));
+  if (!is_encrypted) return Close();
+  SendBytes(std::move(encrypted));
+}
+
+void Connection::SendPending() {
+  std::string pending = tls_->TakePending();
+  if (!pending.empty()) SendBytes(std::move(pending));
+}
+
+void Connection::SendBytes(std::string bytes) {
+  const uv_buf_t all = BufferOf(bytes.data(), bytes.size());
   const int sent = uv_try_write(&handle_.stream, &all, 1);
   ++environment_.statistics.writes;
   if (sent < 0 && sent != UV_EAGAIN) return Close();
   const size_t done = sent > 0 ? static_cast<size_t>(sent) : 0;
   environment_.statistics.output_bytes += done;
-  if (done == output_.size()) {
-    environment_.buffers.GiveBack(std::move(output_));
-    output_ = std::string();
-    return;
-  }
-  auto* const sending = new Sending{{}, std::move(output_), done};
-  output_ = std::string();
+  if (done == bytes.size()) return environment_.buffers.GiveBack(std::move(bytes));
+  auto* const sending = new Sending{{}, std::move(bytes), done};
   sending->request.data = sending;
   const uv_buf_t rest = BufferOf(sending->data.data() + done, sending->data.size() - done);
   if (uv_write(&sending->request, &handle_.stream, &rest, 1, OnSent) != 0) {
@@ -215,10 +323,47 @@ void Connection::Send() {
   is_sending_ = true;
 }
 
+void Connection::SendPart() {
+  // The rest waits for the disk, which takes longer than this copy.
+  std::string rest = output_.substr(sendable_before_held_);
+  output_.resize(sendable_before_held_);
+  for (HeldBack& held : held_back_) held.end -= sendable_before_held_;
+  sendable_before_held_ = 0;
+  std::vector<HeldBack> held_back = std::exchange(held_back_, {});
+  Send();
+  if (is_closing_) return;
+  held_back_ = std::move(held_back);
+  output_ = std::move(rest);
+}
+
+void Connection::HoldBack(uint64_t sequence) {
+  if (is_closing_ || output_.empty()) return;
+  if (held_back_.empty()) {
+    // All of it: what the socket has not taken so far waits with the rest.
+    sendable_before_held_ = 0;
+    held_back_.push_back({sequence, output_.size()});
+  } else if (held_back_.back().sequence == sequence) {
+    held_back_.back().end = output_.size();
+  } else if (held_back_.back().end < output_.size()) {
+    held_back_.push_back({sequence, output_.size()});
+  }
+}
+
+void Connection::LetGo(uint64_t kept) {
+  if (is_closing_ || held_back_.empty()) return;
+  size_t kept_parts = 0;
+  while (kept_parts < held_back_.size() && held_back_[kept_parts].sequence <= kept) ++kept_parts;
+  if (kept_parts == 0) return;
+  sendable_before_held_ = held_back_[kept_parts - 1].end;
+  held_back_.erase(held_back_.begin(), held_back_.begin() + static_cast<ptrdiff_t>(kept_parts));
+  Flush();
+}
+
 void Connection::OnSent(uv_write_t* request, int status) {
   Connection& self = Of(request->handle);
   const std::unique_ptr<Sending> sending(static_cast<Sending*>(request->data));
-  self.is_sending_ = false;
+  // What TLS itself has to say may be on its way, too.
+  self.is_sending_ = self.sending_bytes() > 0;
   if (self.is_closing_) return;
   if (status != 0) return self.Close();
   self.environment_.statistics.output_bytes += sending->data.size() - sending->already_sent;
@@ -234,7 +379,7 @@ void Connection::LetGoOn(size_t held_up_above_bytes) {
 }
 
 void Connection::CheckOutputLimit() {
-  const OutputBufferLimit& limit = environment_.settings.output_buffer_limit(client_class());
+  const OutputBufferLimit& limit = environment_.settings.output_buffer_limit(output_class());
   const auto unsent = static_cast<int64_t>(unsent_bytes());
   const bool over_hard = limit.hard_bytes > 0 && unsent >= limit.hard_bytes;
   const bool over_soft = limit.soft_bytes > 0 && unsent >= limit.soft_bytes;
@@ -254,8 +399,14 @@ void Connection::CheckOutputLimit() {
 void Connection::CheckTime() {
   if (is_closing_) return;
   CheckOutputLimit();
+  if (tls_ != nullptr && !tls_->is_established() &&
+      uv_now(environment_.loop) - created_ms_ > kHandshakeMs) {
+    return Close();
+  }
   const auto timeout_ms = static_cast<uint64_t>(environment_.settings.timeout_s) * 1000;
-  if (timeout_ms > 0 && !is_blocked_ && uv_now(environment_.loop) - last_active_ms_ > timeout_ms) {
+  // Those who listen are silent.
+  if (timeout_ms > 0 && !is_blocked_ && subscription_count() == 0 && !is_monitor_ &&
+      uv_now(environment_.loop) - last_active_ms_ > timeout_ms) {
     Close();
   }
 }
@@ -294,7 +445,12 @@ int64_t Connection::age_s() const {
 
 std::string Connection::Describe() const {
   std::string flags;
+  const bool is_queueing = transaction_ != nullptr && transaction_->is_open();
+  if (is_monitor_) flags += 'O';
+  if (subscription_count() > 0) flags += 'P';
+  if (is_queueing) flags += 'x';
   if (is_blocked_) flags += 'b';
+  if (transaction_ != nullptr && transaction_->has_spoilt()) flags += 'd';
   if (close_after_reply_) flags += 'c';
   if (is_unix_) flags += 'U';
   if (no_evict_) flags += 'e';
@@ -303,21 +459,48 @@ std::string Connection::Describe() const {
   uv_os_fd_t fd = -1;
   uv_fileno(&handle_.handle, &fd);
   const size_t unparsed = input_.unparsed().size();
-  const size_t total = sizeof *this + input_buffer_bytes() + output_buffer_bytes();
   return fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
-      "multi=-1 qbuf={} qbuf-free={} argv-mem={} multi-mem=0 rbs={} rbp={} obl={} oll={} omem={} "
-      "tot-mem={} events={} cmd={} user=default redir=-1 resp={} lib-name={} lib-ver={}",
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub=0 "
+      "multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} "
+      "tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
       id_, address(), local_address(), fd, name(), age_s(),
-      (uv_now(environment_.loop) - last_active_ms_) / 1000, flags, database_, unparsed,
-      input_.capacity() - unparsed, parser_.allocated_bytes(), output_.capacity(),
-      output_.capacity(), output_.size(), is_sending_ ? 1 : 0, sending_bytes(), total,
+      (uv_now(environment_.loop) - last_active_ms_) / 1000, flags, database_, channel_count(),
+      pattern_count(), is_queueing ? static_cast<int64_t>(transaction_->queue().size()) : -1,
+      unparsed, input_.capacity() - unparsed, parser_.allocated_bytes(),
+      is_queueing ? transaction_->queued_bytes() : 0, output_.capacity(), output_.capacity(),
+      output_.size(), is_sending_ ? 1 : 0, sending_bytes(), allocated_bytes(),
       is_sending_ ? "rw" : "r", last_command_ != nullptr ? last_command_->spec.name : "NULL",
-      resp_version_, names_ ? names_->library : "", names_ ? names_->library_version : "");
+      user_name(), resp_version_, names_ ? names_->library : "",
+      names_ ? names_->library_version : "");
 }
 
 // --- Session
 // --------------------------------------------------------------------------------------
+
+void Connection::BecomeDefaultUser() {
+  database_ = 0;
+  LogIn(environment_.acl.default_user());
+  authenticated_ = environment_.acl.lets_anybody_in();
+}
+
+void Connection::LogIn(const AclUser& user) {
+  user_ = &user;
+  authenticated_ = true;
+  if (user.database()) database_ = *user.database();
+}
+
+void Connection::LogOut() {
+  user_ = &environment_.acl.nobody();
+  authenticated_ = false;
+}
+
+bool Connection::must_log_in() const {
+  return !authenticated_ && !environment_.acl.lets_anybody_in();
+}
+
+std::string_view Connection::user_name() const {
+  return user_->name();
+}
 
 Connection::Names& Connection::names() {
   if (names_ == nullptr) names_ = std::make_unique<Names>();
@@ -334,13 +517,27 @@ void Connection::set_library(std::string_view name, std::string_view version) {
 }
 
 void Connection::Reset() {
-  database_ = 0;
   resp_version_ = 2;
-  authenticated_ = environment_.settings.requirepass.empty();
+  BecomeDefaultUser();
   no_evict_ = false;
   no_touch_ = false;
   reply_mode_ = ReplyMode::kOn;
+  environment_.pubsub.UnsubscribeAll(*this);
+  environment_.monitoring.RemoveMonitor(*this);
   if (names_ != nullptr) names_->client.clear();
+  if (transaction_ != nullptr) transaction_->Close();
+}
+
+void Connection::Subscribe(Topic topic, std::string_view name) {
+  environment_.pubsub.Subscribe(*this, topic, name, database_);
+}
+
+void Connection::Unsubscribe(Topic topic, std::string_view name) {
+  environment_.pubsub.Unsubscribe(*this, topic, name);
+}
+
+std::vector<std::string> Connection::Subscriptions(Topic topic) const {
+  return PubSub::Subscriptions(*this, topic);
 }
 
 }  // namespace ampt

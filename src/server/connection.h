@@ -19,20 +19,29 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "commands/host.h"
 #include "server/buffers.h"
+#include "server/pubsub.h"
 #include "server/resp_parser.h"
 #include "server/settings.h"
 #include "server/statistics.h"
+#include "server/tls.h"
+#include "server/transactions.h"
 
 namespace ampt {
 
 struct Command;
+class Acl;
+class AclUser;
+class Monitoring;
 
-class Connection final : public Session {
+class Connection final : public Session, public PubSub::Subscriber {
  public:
   static constexpr size_t kMostUnsentBytes = 1 << 20;
+  // A TLS client that has not shaken hands within this time is closed.
+  static constexpr uint64_t kHandshakeMs = 10'000;
 
   // Who the connection belongs to. All calls come from the loop's callbacks.
   class Owner {
@@ -40,6 +49,10 @@ class Connection final : public Session {
     virtual ~Owner() = default;
     // There may be commands to take: bytes have come, or the client is no longer held up.
     virtual void BecameReady(Connection& connection) = 0;
+    // Messages were pushed to it; called once until EndPushes(), which the owner is to call.
+    virtual void WasPushed(Connection& connection) = 0;
+    // TLS with it failed; it is closed.
+    virtual void TlsFailed(Connection& connection, std::string_view reason) = 0;
     // The socket is closed: the owner deletes the connection. Nothing of it is called any more.
     virtual void HasClosed(Connection& connection) = 0;
   };
@@ -51,6 +64,9 @@ class Connection final : public Session {
     const Settings& settings;
     Statistics& statistics;
     BufferPool& buffers;
+    PubSub& pubsub;
+    Monitoring& monitoring;
+    const Acl& acl;
   };
 
   Connection(Environment& environment, int64_t id, bool is_unix);
@@ -61,6 +77,8 @@ class Connection final : public Session {
   // Takes the connection waiting at `listener`. A libuv error code or 0; on error, as always, it
   // must be closed and ends in HasClosed().
   int Accept(uv_stream_t* listener);
+  // From now on it speaks TLS. REQUIRES: not started.
+  void Secure(const TlsContext& context);
   // Starts reading.
   int Start();
   // Sends nothing more and closes. Safe to call again, and while the connection is in a batch.
@@ -72,7 +90,7 @@ class Connection final : public Session {
   // --- requests ---
   // False: its commands wait (work in slices, unsent replies) or are past (closing).
   bool MayExecute() const {
-    return !is_closing_ && !close_after_reply_ && !is_blocked_ && !is_held_up_;
+    return !is_closing_ && !close_after_reply_ && !is_blocked_ && !is_held_up_ && !waits_for_disk_;
   }
   RespParser::Result NextCommand(const RespLimits& limits, RespWords* words);
   std::string_view protocol_error() const { return parser_.error(); }
@@ -92,22 +110,64 @@ class Connection final : public Session {
   // Append here; Flush() sends it.
   std::string* output();
   size_t output_bytes() const { return output_.size(); }
-  // Takes back what was appended behind `size` (CLIENT REPLY OFF).
-  void TruncateOutput(size_t size) { output_.resize(size); }
+  // Around the answer to one request. A message never stands within an answer: it comes before it
+  // where nothing of the answer is written yet, else behind it.
+  void BeginReply();
+  void EndReply();
+  // Takes back what was answered since BeginReply(), but no message (CLIENT REPLY OFF).
+  void DropReply() { output_.resize(reply_begin_); }
   // Whether the latest command is not to be answered (CLIENT REPLY).
   void set_silenced(bool silenced) { is_silenced_ = silenced; }
   bool is_silenced() const { return is_silenced_; }
+  // A message for the client (PubSub::Subscriber). One that lets more pile up than its limit says
+  // gets no more, and is closed by EndPushes().
+  void Push(std::string_view message) override;
   // After a command: so much unsent output holds the client up, at least until the next Flush().
   void CheckHeldUp() {
     if (unsent_bytes() > held_up_above_bytes_) is_held_up_ = true;
   }
-  // Sends output(): at once what the socket takes, the rest as it drains.
+  // Whether unsent output has reached the limit at which a client is cut off; it is closed then.
+  bool CloseIfOverOutputLimit() {
+    CheckOutputLimit();
+    return is_closing_;
+  }
+  // The messages of a turn are complete, Flush() follows. A client with too many is closed.
+  void EndPushes();
+  // Sends output(): at once what the socket takes, the rest as it drains. What is held back stays.
   void Flush();
+  // What is in output() shows writes of the log up to that sequence, and is not to be sent before
+  // LetGo() has said that they are kept. REQUIRES: the sequence does not go down.
+  void HoldBack(uint64_t sequence);
+  // Sends what was held back for sequences up to `kept`.
+  void LetGo(uint64_t kept);
+  bool is_held_back() const { return !held_back_.empty(); }
+  // Whether it has written since nothing was held back.
+  void NoteWrite(bool writes) { has_written_ = has_written_ || writes; }
+  bool has_written() const { return has_written_; }
+  // A command of its has to wait: for the disk, for memory, or for the end of a pause.
+  void set_waits_for_disk(bool waits) { waits_for_disk_ = waits; }
+  bool waits_for_disk() const { return waits_for_disk_; }
   // Called once a second: closes it if it was idle or slow for too long.
   void CheckTime();
   ReplyMode reply_mode() const { return reply_mode_; }
   // What a RespReply for this client writes.
   const int* resp_version_in_use() const { return &resp_version_; }
+
+  // --- the user (ACL) ---
+  const AclUser& user() const { return *user_; }
+  // Selects the user's database, if he is bound to one.
+  void LogIn(const AclUser& user);
+  // From now on it is nobody's and may do nothing.
+  void LogOut();
+  // Whether only AUTH and its like are open to it.
+  bool must_log_in() const;
+
+  // --- transactions ---
+  // Null: it has begun none and watches nothing.
+  Transaction* transaction() const { return transaction_.get(); }
+  void set_transaction(std::unique_ptr<Transaction> transaction) {
+    transaction_ = std::move(transaction);
+  }
 
   // --- what CLIENT and INFO show ---
   void set_last_command(const Command* command) { last_command_ = command; }
@@ -115,10 +175,27 @@ class Connection final : public Session {
   std::string address() const;
   std::string local_address() const;
   bool is_local() const;
-  ClientClass client_class() const { return ClientClass::kNormal; }
+  bool is_unix() const { return is_unix_; }
+  // It is shown what others run (Monitoring).
+  bool is_monitor() const { return is_monitor_; }
+  void set_monitor(bool is_monitor) { is_monitor_ = is_monitor; }
+  ClientClass client_class() const {
+    return subscription_count() > 0 ? ClientClass::kPubsub : ClientClass::kNormal;
+  }
+  // Whose limits for unsent output it has: also of those who are shown what others run, since they
+  // ask for it without a bound.
+  ClientClass output_class() const { return is_monitor_ ? ClientClass::kPubsub : client_class(); }
   int64_t age_s() const;
   size_t input_buffer_bytes() const { return input_.capacity() + parser_.allocated_bytes(); }
   size_t output_buffer_bytes() const { return output_.capacity() + sending_bytes(); }
+  // What the client takes in all.
+  size_t allocated_bytes() const {
+    return sizeof *this + input_buffer_bytes() + output_buffer_bytes() +
+           (transaction_ != nullptr ? transaction_->allocated_bytes() : 0);
+  }
+  // What its owner has counted of that.
+  size_t counted_bytes() const { return counted_bytes_; }
+  void set_counted_bytes(size_t bytes) { counted_bytes_ = bytes; }
 
   // --- Session ---
   int64_t id() const override { return id_; }
@@ -126,17 +203,24 @@ class Connection final : public Session {
   void set_database(int database) override { database_ = database; }
   int resp_version() const override { return resp_version_; }
   void set_resp_version(int version) override { resp_version_ = version; }
+  std::string_view user_name() const override;
   bool authenticated() const override { return authenticated_; }
   void set_authenticated(bool authenticated) override { authenticated_ = authenticated; }
   std::string_view name() const override { return names_ ? names_->client : std::string_view(); }
   void set_name(std::string_view name) override;
   void set_library(std::string_view name, std::string_view version) override;
   void set_no_evict(bool on) override { no_evict_ = on; }
+  bool no_evict() const { return no_evict_; }
   void set_no_touch(bool on) override { no_touch_ = on; }
+  bool no_touch() const { return no_touch_; }
   void set_reply_mode(ReplyMode mode) override { reply_mode_ = mode; }
   std::string Describe() const override;
   void Reset() override;
   void CloseAfterReply() override { close_after_reply_ = true; }
+  void Subscribe(Topic topic, std::string_view name) override;
+  void Unsubscribe(Topic topic, std::string_view name) override;
+  std::vector<std::string> Subscriptions(Topic topic) const override;
+  size_t subscription_count() const override { return channel_count() + pattern_count(); }
 
  private:
   // Few clients have these.
@@ -156,20 +240,45 @@ class Connection final : public Session {
     return *static_cast<Connection*>(static_cast<uv_handle_t*>(handle)->data);
   }
   static void OnAllocate(uv_handle_t* handle, size_t, uv_buf_t* buffer);
-  static void OnRead(uv_stream_t* stream, ssize_t bytes, const uv_buf_t*);
+  static void OnRead(uv_stream_t* stream, ssize_t bytes, const uv_buf_t* buffer);
   static void OnSent(uv_write_t* request, int status);
   static void OnClosed(uv_handle_t* handle);
 
+  // A part of output_ that waits for the log.
+  struct HeldBack {
+    uint64_t sequence;
+    size_t end;  // of output_
+  };
+  // How much of output_ may be sent.
+  size_t sendable_bytes() const {
+    return held_back_.empty() ? output_.size() : sendable_before_held_;
+  }
+
+  size_t channel_count() const { return PubSub::Subscriber::subscription_count(Topic::kChannel); }
+  size_t pattern_count() const { return PubSub::Subscriber::subscription_count(Topic::kPattern); }
   size_t sending_bytes() const { return uv_stream_get_write_queue_size(&handle_.stream); }
-  size_t unsent_bytes() const { return output_.size() + sending_bytes(); }
+  size_t unsent_bytes() const { return output_.size() + deferred_.size() + sending_bytes(); }
   // Reads or not, as the state of the connection wants it.
   void UpdateReading();
   void Send();
+  void SendBytes(std::string bytes);
+  // Sends what TLS itself has to say.
+  void SendPending();
+  // What came over TLS: `bytes` as OnRead gets them.
+  void OnEncrypted(ssize_t bytes, const uv_buf_t& buffer);
+  // Takes of it what input_ has room for.
+  void Decrypt();
+  // There are new bytes in input_.
+  void Received();
+  void SendPart();
   // Commands that were held up may go on until so much is unsent.
   void LetGoOn(size_t held_up_above_bytes);
   // Closes a client that has reached a limit for unsent output.
   void CheckOutputLimit();
   Names& names();
+
+  // As a client that has just come, or sent RESET.
+  void BecomeDefaultUser();
 
   Environment& environment_;
   union {
@@ -178,30 +287,45 @@ class Connection final : public Session {
     uv_tcp_t tcp;
     uv_pipe_t pipe;
   } handle_;
+  std::unique_ptr<TlsStream> tls_;  // null: plain
   ReadBuffer input_;
   RespParser parser_;
   std::string output_;
+  std::string deferred_;             // messages that come behind the answer
+  size_t reply_begin_ = 0;           // of output_
+  std::vector<HeldBack> held_back_;  // in order of both members
+  size_t sendable_before_held_ = 0;  // of output_, where something is held back
   std::unique_ptr<Names> names_;
+  std::unique_ptr<Transaction> transaction_;
   const Command* last_command_ = nullptr;
+  const AclUser* user_ = nullptr;
   int64_t id_;
   uint64_t created_ms_;                    // loop time
   uint64_t last_active_ms_;                // loop time
   uint64_t over_soft_limit_since_ms_ = 0;  // 0: is not over it
   size_t held_up_above_bytes_ = kMostUnsentBytes;
+  size_t counted_bytes_ = 0;
   int database_ = 0;
   int resp_version_ = 2;
   ReplyMode reply_mode_ = ReplyMode::kOn;
   bool is_unix_;
-  bool authenticated_;
+  bool authenticated_ = false;
   bool no_evict_ = false;
   bool no_touch_ = false;
+  bool is_monitor_ = false;
+  bool has_undecrypted_ = false;  // for want of room in input_
   bool is_reading_ = false;
   bool is_blocked_ = false;
   bool is_held_up_ = false;
   bool is_sending_ = false;
   bool is_listed_ = false;
   bool is_silenced_ = false;
+  bool is_replying_ = false;
+  bool was_pushed_ = false;
+  bool is_cut_off_ = false;
   bool close_after_reply_ = false;
+  bool has_written_ = false;
+  bool waits_for_disk_ = false;
   bool is_closing_ = false;
 };
 

@@ -1,10 +1,23 @@
 #include "server/dispatch.h"
 
+#include <algorithm>
+#include <iterator>
+#include <type_traits>
 #include <utility>
 
-#include "server/resp_reply.h"
+#include "base/bytes.h"
 
 namespace ampt {
+
+extern const Command kAmptEvents;
+extern const Command kMulti;
+extern const Command kExec;
+extern const Command kDiscard;
+extern const Command kWatch;
+extern const Command kQuit;
+extern const Command kReset;
+extern const Command kTouch;
+
 namespace {
 
 // Redis' own bound on what this error repeats.
@@ -15,6 +28,28 @@ const Command* CommandOrPart(const Command* command, Words words) {
   if (command->subcommands.empty() || words.size() < 2) return command;
   const Command* part = command->Subcommand(words[1]);
   return part != nullptr ? part : command;
+}
+
+bool IsOneOf(const Command* command, std::initializer_list<const Command*> some) {
+  return std::find(some.begin(), some.end(), command) != some.end();
+}
+
+// Every session of this server is a connection.
+Connection& ConnectionOf(Session& session) {
+  return static_cast<Connection&>(session);
+}
+
+bool IsQueueing(const Connection& connection) {
+  const Transaction* transaction = connection.transaction();
+  return __builtin_expect(transaction != nullptr, 0) && transaction->is_open();
+}
+
+// Why a container cannot run this: it finds that itself, but a transaction must know before.
+Status CheckPart(const Command* command, const Command* part, Words words) {
+  if (!part->ArityFits(words.size())) return WrongArity(part->spec.name);
+  const bool is_found = command->subcommands.empty() || part != command;
+  return is_found || EqualsIgnoreCase(words[1], "help") ? Status()
+                                                        : UnknownSubcommand(*command, words[1]);
 }
 
 }  // namespace
@@ -33,13 +68,57 @@ Status Dispatcher::Check(const Connection& connection, const Command* command, c
                          Words words) const {
   if (command == nullptr) return UnknownCommand(words);
   if (!command->ArityFits(words.size())) return WrongArity(command->spec.name);
-  const bool needs_password = !environment_.settings.requirepass.empty();
-  if (__builtin_expect(needs_password && !connection.authenticated(), 0) && !part->Is(kNoAuth)) {
+  if (__builtin_expect(connection.must_log_in(), 0) && !part->Is(kNoAuth)) {
     return Status::Coded("NOAUTH", "Authentication required.");
   }
-  const auto most_bytes = static_cast<size_t>(environment_.settings.maxmemory);
-  if (part->Is(kDenyOom) && most_bytes > 0 && environment_.allocator.used_bytes() > most_bytes) {
-    return Status::Coded("OOM", "command not allowed when used memory > 'maxmemory'.");
+  uint32_t flags = part->spec.flags;
+  if (IsQueueing(connection)) {
+    AMPT_RETURN_IF_ERROR(
+        CheckInTransaction(*connection.transaction(), command, part, words, &flags));
+  }
+  AMPT_RETURN_IF_ERROR(environment_.acl.Check(connection, connection.user(), *part, words));
+  const Storage& storage = environment_.storage;
+  if (__builtin_expect(storage.loading(), 0) && (flags & kLoading) == 0) {
+    return Status::Coded("LOADING", "Redis is loading the dataset in memory");
+  }
+  if ((flags & kWrite) != 0) AMPT_RETURN_IF_ERROR(storage.WriteRefusal());
+  if ((flags & kDenyOom) != 0) AMPT_RETURN_IF_ERROR(environment_.memory.MakeRoom());
+  // Consumers' own commands make room.
+  if ((flags & kWrite) != 0 && __builtin_expect(environment_.events.may_refuse(), 0) &&
+      command != &kAmptEvents) {
+    AMPT_RETURN_IF_ERROR(CheckBacklogs(connection, *part, words));
+  }
+  if (__builtin_expect(connection.is_monitor(), 0) && (flags & (kWrite | kReadonly)) != 0) {
+    return Status::Err("Replica can't interact with the keyspace");  // Redis' text
+  }
+  if (connection.subscription_count() > 0 && connection.resp_version() == 2 &&
+      !part->Is(kSubscribed)) {
+    // Its replies could not be told from messages.
+    return Status::Err("Can't execute '" + std::string(part->spec.name) +
+                       "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+                       "allowed in this context");
+  }
+  return {};
+}
+
+Status Dispatcher::CheckBacklogs(const Connection& connection, const Command& part,
+                                 Words words) const {
+  const Events& events = environment_.events;
+  const auto is_full = [&](int database, std::span<const std::string_view> keys) {
+    if (!events.WouldExceed(database)) return false;
+    if (part.spec.scope == Scope::kNode || part.spec.scope == Scope::kNamespace) return true;
+    return std::any_of(keys.begin(), keys.end(),
+                       [&](std::string_view key) { return events.WouldExceed(database, key); });
+  };
+  const std::vector<std::string_view> keys = KeysOf(part, words);
+  // MOVE and COPY reach into another database, FLUSHALL into all.
+  const bool is_everywhere = part.spec.scope == Scope::kNode || part.spec.scope == Scope::kKeys;
+  for (int n = 0; n < static_cast<int>(environment_.databases.size()); ++n) {
+    if ((n == connection.database() || is_everywhere) && is_full(n, keys)) {
+      return Status::Coded("OOM",
+                           "command not allowed when the backlogs of event consumers are over "
+                           "'events-max-memory'.");
+    }
   }
   return {};
 }
@@ -47,54 +126,278 @@ Status Dispatcher::Check(const Connection& connection, const Command* command, c
 void Dispatcher::CountRun() {
   if (run_.calls == 0) return;
   const int64_t nanos = ServerClock::StopwatchNanos();
-  run_.figures->CountCalls(run_.calls, nanos - last_nanos_);
-  run_.calls = 0;
+  const int64_t duration_nanos = nanos - last_nanos_;
+  run_.figures->CountCalls(run_.calls, duration_nanos);
   last_nanos_ = nanos;
+  Monitoring& monitoring = environment_.monitoring;
+  if (__builtin_expect(duration_nanos >= monitoring.least_nanos(), 0)) {
+    if (run_.calls == 1) {
+      monitoring.CommandTook(*run_.command, run_.words, *run_.client, duration_nanos);
+    } else {
+      monitoring.RunTook();
+    }
+  }
+  run_.calls = 0;
 }
 
 std::unique_ptr<SlicedWork> Dispatcher::Execute(Connection& connection, const Command* command,
                                                 Words words, TimeMs now_ms) {
   const bool skip = connection.reply_mode() == ReplyMode::kSkipNext;
   if (__builtin_expect(skip, 0)) connection.set_reply_mode(ReplyMode::kOn);
-  const size_t output_before = connection.output_bytes();
-  Statistics& statistics = environment_.statistics;
+  connection.BeginReply();
   RespReply reply(connection.output(), connection.resp_version_in_use());
   std::unique_ptr<SlicedWork> work;
 
   // The container itself is executed: it checks the part's arity and takes its own name away.
   const Command* part = command != nullptr ? CommandOrPart(command, words) : nullptr;
   if (const Status refusal = Check(connection, command, part, words); !refusal.ok()) {
-    reply.Error(refusal);
-    if (part != nullptr) ++statistics.Of(part).rejected;
+    Refuse(connection, part, refusal, reply);
+  } else if (IsQueueing(connection) &&
+             !IsOneOf(part, {&kExec, &kDiscard, &kMulti, &kWatch, &kQuit, &kReset})) {
+    Queue(connection, command, part, words);
+    reply.Simple("QUEUED");
   } else {
     connection.set_last_command(part);
-    Context context{environment_.databases,
-                    *environment_.databases[static_cast<size_t>(connection.database())],
-                    reply,
-                    now_ms,
-                    connection,
-                    environment_.host,
-                    environment_.host.model_settings(),
-                    environment_.commands,
-                    environment_.random,
-                    scratch_};
-    if (part != run_.command) {
-      CountRun();
-      run_ = {part, &statistics.Of(part), 0};
-    }
-    command->execute(context, words);
-    work = std::move(context.work);
-    ++run_.calls;
-    run_.figures->failed += reply.errors() > 0;
-    if (!part->Is(kFast)) CountRun();
+    connection.NoteWrite((part->spec.flags & (kWrite | kMayWrite)) != 0);
+    work = RunChecked(connection, command, part, words, now_ms, false, reply);
   }
-  ++statistics.commands_processed;
-  if (reply.errors() > 0) statistics.CountError(reply.error_code());
 
   // CLIENT REPLY OFF and SKIP silence the command that says so, SKIP also the next one.
   connection.set_silenced(skip || connection.reply_mode() != ReplyMode::kOn);
-  if (__builtin_expect(connection.is_silenced(), 0)) connection.TruncateOutput(output_before);
+  if (__builtin_expect(connection.is_silenced(), 0) && !reply.has_pushed()) connection.DropReply();
+  connection.EndReply();
   return work;
+}
+
+template <typename AnyReply>
+void Dispatcher::Refuse(const Command* part, const Status& refusal, AnyReply& reply) {
+  Statistics& statistics = environment_.statistics;
+  ++statistics.Of(part).rejected;
+  ++statistics.commands_processed;
+  reply.Error(refusal);
+  statistics.CountError(reply.error_code());
+}
+
+void Dispatcher::Refuse(Connection& connection, const Command* part, const Status& refusal,
+                        RespReply& reply) {
+  Statistics& statistics = environment_.statistics;
+  if (part != nullptr) ++statistics.Of(part).rejected;
+  Transaction* transaction = connection.transaction();
+  if (part == &kExec) {
+    std::string_view reason = refusal.text();
+    if (reason.starts_with("ERR ")) reason.remove_prefix(4);
+    reply.Error(
+        Status::Coded("EXECABORT", "Transaction discarded because of: " + std::string(reason)));
+    if (transaction != nullptr) transaction->Close();
+  } else {
+    reply.Error(refusal);
+    if (transaction != nullptr && transaction->is_open()) transaction->Abort();
+  }
+  ++statistics.commands_processed;
+  statistics.CountError(reply.error_code());
+}
+
+template <typename AnyReply>
+std::unique_ptr<SlicedWork> Dispatcher::RunChecked(Connection& connection, const Command* command,
+                                                   const Command* part, Words words, TimeMs now_ms,
+                                                   bool to_the_end, AnyReply& reply) {
+  Statistics& statistics = environment_.statistics;
+  Context context{environment_.databases,
+                  *environment_.databases[static_cast<size_t>(connection.database())],
+                  reply,
+                  now_ms,
+                  connection,
+                  environment_.host,
+                  environment_.host.model_settings(),
+                  environment_.commands,
+                  environment_.random,
+                  environment_.events,
+                  scratch_,
+                  to_the_end};
+  context.runner = this;
+  if (part != run_.command) {
+    CountRun();
+    run_ = {part, &statistics.Of(part), 0};
+  }
+  run_.client = &connection;
+  run_.words = words;
+  Monitoring& monitoring = environment_.monitoring;
+  constexpr bool kByScript = !std::is_same_v<AnyReply, RespReply>;
+  const bool is_script = part->spec.group == Group::kScripting;
+  // A script comes before what it runs, EXEC behind.
+  if (__builtin_expect(monitoring.has_monitors(), 0) && is_script) {
+    monitoring.Show(*part, words, connection, kByScript);
+  }
+  Notifications& notifications = environment_.notifications;
+  // Of a command that runs others these are what is notified.
+  const bool notifies = notifications.is_on() && !part->Is(kMayWrite);
+  if (__builtin_expect(notifies, 0)) {
+    notifications.CommandBegins(*part, words, context.store, now_ms);
+  }
+  // TOUCH is asked for nothing else.
+  environment_.memory.tracker().set_paused(connection.no_touch() && part != &kTouch);
+  command->execute(context, words);
+  blocked_ = std::move(context.blocked);
+  if (__builtin_expect(notifies, 0)) notifications.CommandEnds(reply.errors() > 0);
+  if (__builtin_expect(monitoring.has_monitors(), 0) && !is_script) {
+    monitoring.Show(*part, words, connection, kByScript);
+  }
+  ++statistics.commands_processed;
+  run_.figures->failed += reply.errors() > 0;
+  if (reply.errors() > 0) statistics.CountError(reply.error_code());
+  if (context.work != nullptr && !part->Is(kFast)) {
+    // It is counted when it is over.
+    const int64_t began_nanos = last_nanos_;
+    StartTiming();
+    return monitoring.Measured(std::move(context.work), *run_.figures, *part, words, connection,
+                               last_nanos_ - began_nanos);
+  }
+  ++run_.calls;
+  if (!part->Is(kFast) || monitoring.measures_alone()) CountRun();
+  return std::move(context.work);
+}
+
+class Dispatcher::Nested {
+ public:
+  explicit Nested(Dispatcher& dispatcher)
+      : dispatcher_(dispatcher),
+        outer_(std::exchange(dispatcher.run_, {})),
+        began_nanos_(dispatcher.last_nanos_) {
+    dispatcher_.StartTiming();
+  }
+  ~Nested() {
+    dispatcher_.StopTiming();
+    dispatcher_.run_ = outer_;
+    dispatcher_.last_nanos_ = began_nanos_;
+  }
+  Nested(const Nested&) = delete;
+  Nested& operator=(const Nested&) = delete;
+
+ private:
+  Dispatcher& dispatcher_;
+  const Run outer_;
+  const int64_t began_nanos_;
+};
+
+// --- transactions
+// ---------------------------------------------------------------------------------
+
+Status Dispatcher::CheckInTransaction(const Transaction& transaction, const Command* command,
+                                      const Command* part, Words words, uint32_t* flags) const {
+  AMPT_RETURN_IF_ERROR(CheckPart(command, part, words));
+  if (part->Is(kNoMulti)) return Status::Err("Command not allowed inside a transaction");
+  if (part == &kExec) {
+    *flags |= transaction.flags();
+  } else if (!IsOneOf(part, {&kDiscard, &kQuit, &kReset})) {
+    *flags |= kDenyOom;  // the queue needs memory too
+  }
+  return {};
+}
+
+Transaction& Dispatcher::TransactionOf(Connection& connection) {
+  if (connection.transaction() == nullptr) {
+    connection.set_transaction(std::make_unique<Transaction>(environment_.watches));
+  }
+  return *connection.transaction();
+}
+
+void Dispatcher::Queue(Connection& connection, const Command* command, const Command* part,
+                       Words words) {
+  connection.transaction()->Queue(command, words, part->spec.flags);
+  CheckQueueLimit(connection);
+}
+
+void Dispatcher::CheckQueueLimit(Connection& connection) {
+  const auto most_bytes = static_cast<size_t>(environment_.settings.client_query_buffer_limit);
+  if (connection.transaction()->allocated_bytes() <= most_bytes) return;
+  ++environment_.statistics.query_limit_disconnections;
+  connection.Close();
+}
+
+Status Dispatcher::Multi(Session& session) {
+  Transaction& transaction = TransactionOf(ConnectionOf(session));
+  if (transaction.is_open()) return Status::Err("MULTI calls can not be nested");
+  transaction.Open();
+  return {};
+}
+
+Status Dispatcher::Discard(Session& session) {
+  Connection& connection = ConnectionOf(session);
+  if (!IsQueueing(connection)) return Status::Err("DISCARD without MULTI");
+  connection.transaction()->Close();
+  return {};
+}
+
+Status Dispatcher::Watch(Context& context, Words keys) {
+  Connection& connection = ConnectionOf(context.session);
+  if (IsQueueing(connection)) return Status::Err("WATCH inside MULTI is not allowed");
+  Transaction& transaction = TransactionOf(connection);
+  for (const std::string_view key : keys) {
+    transaction.Watch(connection.database(), key, context.store.Peek(key, context.now_ms));
+  }
+  CheckQueueLimit(connection);
+  return {};
+}
+
+void Dispatcher::Unwatch(Session& session) {
+  if (Transaction* transaction = ConnectionOf(session).transaction()) transaction->Unwatch();
+}
+
+Status Dispatcher::Exec(Context& context) {
+  Connection& connection = ConnectionOf(context.session);
+  if (!IsQueueing(connection)) return Status::Err("EXEC without MULTI");
+  Transaction& transaction = *connection.transaction();
+  if (transaction.is_aborted()) {
+    transaction.Close();
+    return Status::Coded("EXECABORT", "Transaction discarded because of previous errors.");
+  }
+  if (transaction.is_spoilt(context.now_ms)) {
+    transaction.Close();
+    context.reply.NullArray();
+    return {};
+  }
+  transaction.Unwatch();
+
+  const Nested nested(*this);
+  context.reply.Array(transaction.queue().size());
+  bool is_silenced = false;
+  for (const Transaction::Queued& queued : transaction.queue()) {
+    const Words words(queued.words);
+    RespReply reply(connection.output(), connection.resp_version_in_use());
+    const Command* const part = CommandOrPart(queued.command, words);
+    // The user may have lost that right since.
+    const Status refusal = environment_.acl.CheckWithin(Acl::From::kTransaction, connection,
+                                                        connection.user(), *part, words);
+    if (refusal.ok()) {
+      RunChecked(connection, queued.command, part, words, context.now_ms, true, reply);
+    } else {
+      Refuse(part, refusal, reply);
+    }
+    // With CLIENT REPLY OFF or SKIP in it EXEC would be answered in part, which no client can read.
+    is_silenced = is_silenced || connection.reply_mode() != ReplyMode::kOn;
+    if (connection.CloseIfOverOutputLimit()) is_silenced = true;
+    if (is_silenced) connection.DropReply();
+  }
+  transaction.Close();
+  return {};
+}
+
+// --- scripts
+// --------------------------------------------------------------------------------------
+
+bool Dispatcher::IsPermitted(Context& context, const Command& part, Words words) const {
+  return environment_.acl.Allows(ConnectionOf(context.session).user(), part, words);
+}
+
+void Dispatcher::RunForScript(Context& context, const Command* command, Words words,
+                              ScriptReply& reply) {
+  const Nested nested(*this);
+  Connection& connection = ConnectionOf(context.session);
+  const Command* const part = CommandOrPart(command, words);
+  const Status refusal =
+      environment_.acl.CheckWithin(Acl::From::kScript, connection, connection.user(), *part, words);
+  if (!refusal.ok()) return Refuse(part, refusal, reply);
+  RunChecked(connection, command, part, words, context.now_ms, true, reply);
 }
 
 }  // namespace ampt

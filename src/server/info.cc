@@ -10,6 +10,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "server/monitoring.h"
+
 namespace ampt {
 namespace {
 
@@ -63,6 +65,7 @@ void Server(const InfoSource& source, std::string& out) {
   Field(out, "gcc_version", "{}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
   Field(out, "process_id", getpid());
   Field(out, "run_id", source.run_id);
+  Field(out, "process_supervised", source.invocation.supervised_by);
   Field(out, "tcp_port", source.settings.port);
   Field(out, "server_time_usec", source.wall_us);
   Field(out, "uptime_in_seconds", source.uptime_s);
@@ -85,6 +88,7 @@ void Memory(const InfoSource& source, std::string& out) {
   const Statistics& statistics = source.statistics;
   const MemoryFigures& memory = statistics.memory();
   const uint64_t used = memory.allocated_bytes;
+  const uint64_t counted = source.memory.counted_bytes();
   const uint64_t rss = ResidentBytes();
   const uint64_t overhead = MemoryOverheadBytes(source);
   const uint64_t dataset = used - std::min(used, overhead);
@@ -111,19 +115,56 @@ void Memory(const InfoSource& source, std::string& out) {
   Field(out, "rss_overhead_bytes", Difference(rss, memory.resident_bytes));
   Field(out, "mem_fragmentation_ratio", "{:.2f}", Ratio(rss, used));
   Field(out, "mem_fragmentation_bytes", Difference(rss, used));
+  Field(out, "mem_not_counted_for_evict", used - std::min(used, counted));
   Field(out, "mem_clients_normal", source.clients.buffer_bytes);
   Field(out, "mem_allocator", AllocatorName());
   Field(out, "lazyfree_pending_objects", source.pending_frees);
 }
 
+std::string_view OkOrErr(bool ok) {
+  return ok ? "ok" : "err";
+}
+
+// Redis tells of its snapshots as "rdb" and of its log as "aof"; a snapshot here is a rewrite of
+// the log, too.
 void Persistence(const InfoSource& source, std::string& out) {
-  uint64_t changes = 0;
-  for (const auto& database : source.databases) changes += database->changes();
-  Field(out, "loading", 0);
-  Field(out, "rdb_changes_since_last_save", changes);
-  Field(out, "rdb_bgsave_in_progress", 0);
-  Field(out, "aof_enabled", 0);
-  Field(out, "aof_rewrite_in_progress", 0);
+  const StorageFigures& storage = source.storage;
+  Field(out, "loading", storage.loading ? 1 : 0);
+  Field(out, "async_loading", 0);
+  Field(out, "rdb_changes_since_last_save", storage.changes_since_save);
+  Field(out, "rdb_bgsave_in_progress", storage.saving ? 1 : 0);
+  Field(out, "rdb_last_save_time", storage.last_save_s);
+  Field(out, "rdb_last_bgsave_status", OkOrErr(storage.last_save_ok));
+  Field(out, "rdb_last_bgsave_time_sec", storage.last_save_duration_s);
+  Field(out, "rdb_current_bgsave_time_sec", storage.current_save_duration_s);
+  Field(out, "rdb_saves", storage.saves);
+  Field(out, "rdb_last_load_keys_loaded", storage.last_load_items);
+  Field(out, "aof_last_load_effects", storage.last_load_effects);
+  Field(out, "aof_enabled", storage.log_enabled ? 1 : 0);
+  Field(out, "aof_rewrite_in_progress", storage.log_enabled && storage.saving ? 1 : 0);
+  Field(out, "aof_rewrite_scheduled", storage.log_enabled && storage.save_scheduled ? 1 : 0);
+  Field(out, "aof_last_rewrite_time_sec", storage.last_save_duration_s);
+  Field(out, "aof_current_rewrite_time_sec", storage.current_save_duration_s);
+  Field(out, "aof_last_bgrewrite_status", OkOrErr(storage.last_save_ok));
+  Field(out, "aof_last_write_status", OkOrErr(storage.log_ok));
+  if (!storage.log_failure.empty()) Field(out, "aof_last_write_error", storage.log_failure);
+  if (storage.log_enabled) {
+    Field(out, "aof_current_size", storage.base_bytes + storage.log_bytes);
+    Field(out, "aof_base_size", storage.base_bytes);
+    Field(out, "aof_pending_rewrite", storage.save_scheduled ? 1 : 0);
+    Field(out, "aof_buffer_length", storage.pending_bytes);
+    Field(out, "aof_pending_bio_fsync", storage.syncing ? 1 : 0);
+    Field(out, "aof_fsyncs", storage.syncs);
+    Field(out, "aof_delayed_fsync", storage.delayed_syncs);
+  }
+  if (storage.loading) {
+    const double share = Ratio(storage.loading_loaded_bytes, storage.loading_total_bytes);
+    Field(out, "loading_start_time", storage.loading_start_s);
+    Field(out, "loading_total_bytes", storage.loading_total_bytes);
+    Field(out, "loading_loaded_bytes", storage.loading_loaded_bytes);
+    Field(out, "loading_loaded_perc", "{:.2f}", 100 * share);
+    Field(out, "loading_eta_seconds", storage.loading_eta_s);
+  }
 }
 
 void Stats(const InfoSource& source, std::string& out) {
@@ -139,14 +180,31 @@ void Stats(const InfoSource& source, std::string& out) {
         static_cast<double>(statistics.output().PerSecond()) / 1024);
   Field(out, "rejected_connections", statistics.connections_rejected);
   Field(out, "expired_keys", source.data.expired);
-  Field(out, "evicted_keys", 0);
+  Field(out, "expire_lag_ms", "p50={:.3f},p99={:.3f},p99.9={:.3f}",
+        source.expire_lag.PercentileMs(50), source.expire_lag.PercentileMs(99),
+        source.expire_lag.PercentileMs(99.9));
+  Field(out, "evicted_keys", source.data.evicted);
+  Field(out, "evicted_clients", statistics.evicted_clients);
+  Field(out, "total_eviction_exceeded_time", source.memory.total_exceeded_ms());
+  Field(out, "current_eviction_exceeded_time", source.memory.current_exceeded_ms());
   Field(out, "keyspace_hits", source.data.hits);
   Field(out, "keyspace_misses", source.data.misses);
+  Field(out, "pubsub_channels", source.pubsub_channels);
+  Field(out, "pubsub_patterns", source.pubsub_patterns);
   Field(out, "total_error_replies", statistics.error_replies());
   Field(out, "total_reads_processed", statistics.reads);
   Field(out, "total_writes_processed", statistics.writes);
   Field(out, "client_query_buffer_limit_disconnections", statistics.query_limit_disconnections);
   Field(out, "client_output_buffer_limit_disconnections", statistics.output_limit_disconnections);
+}
+
+void EventBacklogs(const InfoSource& source, std::string& out) {
+  if (source.storage.loading) return;  // they are another thread's
+  Field(out, "events_consumers", source.events.consumer_count());
+  Field(out, "events_waiting_readers", source.events.waiting_readers());
+  Bytes(out, "events_memory", source.events.memory_bytes());
+  Field(out, "events_max_memory", source.settings.events_max_memory);
+  Field(out, "events_overflow", NameOf(source.settings.events_overflow));
 }
 
 void Replication(const InfoSource& source, std::string& out) {
@@ -203,11 +261,31 @@ void LatencyStats(const InfoSource& source, std::string& out) {
   }
 }
 
+// The keys that commands name most: estimates, of the last minutes (hot_keys.h). Those that have a
+// share of a percent for certain; where no key is hot there is none.
+void HotKeyCounts(const InfoSource& source, std::string& out) {
+  constexpr size_t kShown = 16;
+  constexpr uint64_t kFewestTimes = 8;
+  const HotKeys& hot_keys = source.hot_keys;
+  Field(out, "hotkeys_sampled", hot_keys.total());
+  size_t number = 0;
+  for (const HotKeys::Counter& counter : hot_keys.Top(kShown)) {
+    const uint64_t certain = counter.count - counter.error;
+    if (certain < std::max(kFewestTimes, hot_keys.total() / 100)) continue;
+    std::string key;
+    AppendQuoted(counter.key, &key);
+    Field(out, fmt::format("hotkey_{}", number++), "db={},share={:.2f}%,error={:.2f}%,key={}",
+          counter.database, 100 * Ratio(counter.count, hot_keys.total()),
+          100 * Ratio(counter.error, hot_keys.total()), key);
+  }
+}
+
 void Cluster(const InfoSource&, std::string& out) {
   Field(out, "cluster_enabled", 0);
 }
 
 void Keyspaces(const InfoSource& source, std::string& out) {
+  if (source.storage.loading) return;  // the databases are another thread's
   const TimeMs now_ms = source.wall_us / 1000;
   for (const auto& database : source.databases) {
     const size_t keys = database->VisibleItems(now_ms);
@@ -233,11 +311,13 @@ constexpr Section kSections[] = {
     {"memory", "Memory", true, Memory},
     {"persistence", "Persistence", true, Persistence},
     {"stats", "Stats", true, Stats},
+    {"events", "Events", true, EventBacklogs},
     {"replication", "Replication", true, Replication},
     {"cpu", "CPU", true, Cpu},
     {"commandstats", "Commandstats", false, CommandStats},
     {"errorstats", "Errorstats", true, ErrorStats},
     {"latencystats", "Latencystats", false, LatencyStats},
+    {"hotkeys", "Hotkeys", false, HotKeyCounts},
     {"cluster", "Cluster", true, Cluster},
     {"keyspace", "Keyspace", true, Keyspaces},
 };
@@ -273,6 +353,7 @@ size_t ResidentBytes() {
 
 size_t MemoryOverheadBytes(const InfoSource& source) {
   size_t bytes = source.statistics.startup_memory_bytes() + source.clients.buffer_bytes;
+  if (source.storage.loading) return bytes;
   for (const auto& database : source.databases) bytes += database->index_bytes();
   return bytes;
 }

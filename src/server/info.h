@@ -10,6 +10,8 @@
 #include <string_view>
 
 #include "commands/context.h"
+#include "server/expire_lag.h"
+#include "server/hot_keys.h"
 #include "server/server_host.h"
 #include "server/settings.h"
 #include "server/statistics.h"
@@ -31,11 +33,18 @@ struct InfoSource {
   int64_t wall_us;
   int64_t uptime_s;
   size_t pending_frees;
+  size_t pubsub_channels;
+  size_t pubsub_patterns;
+  StorageFigures storage;
+  const Events& events;
+  const ExpireLag& expire_lag;
+  const MemoryLimit& memory;
   DataFigures data;
+  const HotKeys& hot_keys;
 };
 
-// `sections` in lower case; empty or "default": all but commandstats and latencystats; "all" and
-// "everything": all. Unknown ones are passed over.
+// `sections` in lower case; empty or "default": all but commandstats, latencystats and hotkeys;
+// "all" and "everything": all. Unknown ones are passed over.
 std::string MakeInfo(const InfoSource& source, std::span<const std::string_view> sections);
 
 // What is not data: the empty server, buffers of connections, indexes.

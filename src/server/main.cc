@@ -5,14 +5,17 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "server/acl.h"
 #include "server/command_line.h"
 #include "server/config_file.h"
 #include "server/log.h"
 #include "server/process.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/supervision.h"
 
 namespace ampt {
 namespace {
@@ -31,20 +34,32 @@ Status ReadSettings(const CommandLine& line, Settings& settings) {
   return ReadCommandLine(line.settings, settings);
 }
 
-Status Serve(Settings& settings, const Invocation& invocation) {
+Status Serve(Settings& settings, Invocation invocation) {
   AMPT_RETURN_IF_ERROR(EnterFolder(settings.dir));
   Log log;
   log.set_level(settings.loglevel);
   AMPT_RETURN_IF_ERROR(log.Open(settings.logfile));
   MakeRoomForClients(settings, log);
-  auto server = std::make_unique<Server>(settings, log, invocation);
+  Supervisor supervisor(settings.supervised, log);
+  if (supervisor.is_there()) invocation.supervised_by = "systemd";
+  auto server = std::make_unique<Server>(settings, log, supervisor, std::move(invocation));
+  AMPT_RETURN_IF_ERROR(server->Prepare());
   AMPT_RETURN_IF_ERROR(server->Listen());
   const PidFile pid_file(settings.pidfile, log);
-  server->Run();
-  log.Warning("Stopped");
+  const Status end = server->Run();
+  if (end.ok()) log.Warning("Stopped");
   // Nothing of it is open any more: only memory is left, which the system takes back at once.
   if (!kFreesAtExit) static_cast<void>(server.release());
-  return {};
+  return end;
+}
+
+// What Server::Prepare() would complain of.
+Status CheckAccess(const Settings& settings) {
+  AMPT_RETURN_IF_ERROR(EnterFolder(settings.dir));
+  CommandTable commands;
+  AMPT_RETURN_IF_ERROR(RenameCommands(settings, commands));
+  AMPT_RETURN_IF_ERROR(Acl(settings, nullptr).LoadAtStart());
+  return settings.tls_port == 0 ? Status() : TlsContext::Make(settings).status();
 }
 
 int Main(const char* program, std::vector<std::string_view> words) {
@@ -65,6 +80,7 @@ int Main(const char* program, std::vector<std::string_view> words) {
   }
   Settings settings;
   Status status = ReadSettings(line, settings);
+  if (status.ok() && line.task == Task::kCheckConfig) status = CheckAccess(settings);
   if (status.ok() && line.task == Task::kCheckConfig) {
     fmt::print("The settings are good.\n");
     return 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "server/log.h"
@@ -11,6 +12,9 @@ namespace ampt {
 
 // All bytes of a file, or why they cannot be had.
 Result<std::string> ReadWholeFile(const std::string& path);
+// Puts `text` in the place of a file, at once and for good: a crash leaves the old or the new one.
+// A link stays one; who may read the old file may read the new one, a new one only its owner.
+Status ReplaceFile(const std::string& path, std::string_view text);
 // "conf/ampt.conf" as seen from the root.
 std::string AbsolutePath(const std::string& path);
 

@@ -23,6 +23,8 @@ class RespReply final : public Reply {
   // Errors answered so far, and the first word of the latest.
   uint64_t errors() const { return errors_; }
   std::string_view error_code() const { return error_code_; }
+  // Whether something was pushed, which CLIENT REPLY does not silence.
+  bool has_pushed() const { return has_pushed_; }
 
   using Reply::Error;
   void Simple(std::string_view text) override;
@@ -37,7 +39,10 @@ class RespReply final : public Reply {
   void Array(size_t n) override { Header('*', n); }
   void Map(size_t n) override;
   void Set(size_t n) override { Header(is_resp3() ? '~' : '*', n); }
-  void Push(size_t n) override { Header(is_resp3() ? '>' : '*', n); }
+  void Push(size_t n) override {
+    has_pushed_ = true;
+    Header(is_resp3() ? '>' : '*', n);
+  }
   // The length is guessed to have as many digits as the last one; where that is wrong, CloseBulk()
   // moves the bytes, once.
   std::string* OpenBulk() override;
@@ -54,6 +59,7 @@ class RespReply final : public Reply {
   size_t bulk_begin_ = 0;  // where the open bulk's header begins
   size_t guessed_digits_ = 4;
   uint64_t errors_ = 0;
+  bool has_pushed_ = false;
   std::string error_code_;
 };
 

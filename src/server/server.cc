@@ -1,11 +1,15 @@
 #include "server/server.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <random>
 #include <utility>
 
+#include "server/info.h"
+#include "server/metrics.h"
+#include "server/process.h"
 #include "server/resp_reply.h"
 
 namespace ampt {
@@ -14,9 +18,26 @@ namespace {
 // How long the loop may sleep over a deadline; wall clocks are set.
 constexpr TimeMs kLongestSleepMs = 1000;
 constexpr uint64_t kTenthMs = 100;
+constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
+// Said every second, so a load that does not go on is noticed after this.
+constexpr int64_t kLoadingGoesOnForUs = 60'000'000;
 constexpr int64_t kAcceptWarningEveryUs = 1'000'000;
 constexpr int64_t kHttpWarningEveryUs = 60'000'000;
 constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
+// What follows DENIED is Redis' own, by which people look for help.
+constexpr std::string_view kProtected =
+    "-DENIED Redis is running in protected mode because protected mode is enabled and no password "
+    "is set for the default user. In this mode connections are only accepted from the loopback "
+    "interface. If you want to connect from external computers to Redis you may adopt one of the "
+    "following solutions: 1) Just disable protected mode sending the command 'CONFIG SET "
+    "protected-mode no' from the loopback interface by connecting to Redis from the same host the "
+    "server is running, however MAKE SURE Redis is not publicly accessible from internet if you do "
+    "so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable "
+    "the protected mode by editing the Redis configuration file, and setting the protected mode "
+    "option to 'no', and then restarting the server. 3) If you started the server manually just "
+    "for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication "
+    "password for the default user. NOTE: You only need to do one of the above things in order for "
+    "the server to start accepting connections from the outside.\r\n";
 
 uint64_t RandomSeed() {
   std::random_device device;
@@ -25,6 +46,14 @@ uint64_t RandomSeed() {
 
 Server& ServerOf(void* handle) {
   return *static_cast<Server*>(static_cast<uv_handle_t*>(handle)->data);
+}
+
+Databases MakeDatabases(int count, Allocator& allocator, uint64_t hash_seed) {
+  Databases databases;
+  for (int number = 0; number < count; ++number) {
+    databases.push_back(std::make_unique<Keyspace>(allocator, number, hash_seed));
+  }
+  return databases;
 }
 
 std::string_view NameOf(ClientClass of) {
@@ -41,28 +70,54 @@ std::string_view NameOf(ClientClass of) {
 
 }  // namespace
 
-Server::Server(Settings& settings, Log& log, Invocation invocation)
+Server::Server(Settings& settings, Log& log, Supervisor& supervisor, Invocation invocation)
     : settings_(settings),
       log_(log),
+      supervisor_(supervisor),
       random_(RandomSeed()),
       statistics_(commands_.all()),
-      host_(*this, settings, statistics_, clock_, log, databases_, std::move(invocation)),
-      connection_environment_{&loop_, *this, settings_, statistics_, buffers_},
-      dispatcher_({databases_, host_, settings_, commands_, statistics_, allocator_, random_}),
-      batch_(*this, dispatcher_, commands_, databases_, settings_) {
+      databases_(MakeDatabases(settings.databases, allocator_, random_.Next())),
+      memory_(settings, allocator_, databases_, random_.Next()),
+      events_(settings.databases, MakeEventSettings()),
+      storage_(&loop_, *this, AbsolutePath("."), settings, log, clock_, databases_, random_.Next()),
+      pubsub_(random_.Next()),
+      notifications_(pubsub_, settings, commands_),
+      expire_lag_(clock_),
+      blocked_(
+          [this](int64_t id, const std::function<bool(Reply&)>& answer) { TryAnswer(id, answer); },
+          log),
+      monitoring_(settings, clock_, random_.Next()),
+      acl_(settings, this),
+      host_(*this, settings, statistics_, clock_, log, databases_, storage_, pubsub_, events_,
+            expire_lag_, memory_, monitoring_, acl_, std::move(invocation)),
+      http_(&loop_, [this](std::string_view path) { return AnswerHttp(path); }),
+      connection_environment_{&loop_,   *this,   settings_,   statistics_,
+                              buffers_, pubsub_, monitoring_, acl_},
+      dispatcher_({databases_, host_, settings_, acl_, commands_, statistics_, memory_, random_,
+                   storage_, watches_, notifications_, events_, log, monitoring_}),
+      batch_(*this, dispatcher_, commands_, databases_, settings_, monitoring_.hot_keys()) {
+  // The log first: what others add about a change belongs behind it.
+  effects_.Add(storage_.effects());
+  storage_.set_on_log_written([this](int64_t nanos) { monitoring_.EventTook("aof-write", nanos); });
   if (settings.debug_clock > 0) clock_.BeginStopped(settings.debug_clock);
-  const uint64_t hash_seed = random_.Next();
-  for (int number = 0; number < settings.databases; ++number) {
-    databases_.push_back(std::make_unique<Keyspace>(allocator_, number, hash_seed));
-  }
+  effects_.Add(events_);
+  effects_.Add(watches_);
+  effects_.Add(notifications_);
+  effects_.Add(expire_lag_);
+  events_.set_journal(&storage_.journal());
+  events_.set_host(&blocked_);
+  events_.set_live_sink(&pubsub_);
+  pubsub_.set_on_live([this](int database, bool is_live) { events_.SetLive(database, is_live); });
+  storage_.set_keeper(event_keeper_);
+  storage_.set_before_close([this] { events_.Close(); });
   signal(SIGPIPE, SIG_IGN);
-  uv_loop_init(&loop_);
   uv_check_init(&loop_, &after_poll_);
   uv_idle_init(&loop_, &keep_awake_);
   uv_timer_init(&loop_, &deadline_timer_);
   uv_timer_init(&loop_, &regular_timer_);
+  uv_timer_init(&loop_, &pause_timer_);
   for (uv_signal_t& handle : signals_) uv_signal_init(&loop_, &handle);
-  after_poll_.data = deadline_timer_.data = regular_timer_.data = this;
+  after_poll_.data = deadline_timer_.data = regular_timer_.data = pause_timer_.data = this;
   for (uv_signal_t& handle : signals_) handle.data = this;
 }
 
@@ -72,86 +127,388 @@ Server::~Server() {
   uv_loop_close(&loop_);
 }
 
+Status Server::Prepare() {
+  AMPT_RETURN_IF_ERROR(RenameCommands(settings_, commands_));
+  AMPT_RETURN_IF_ERROR(acl_.LoadAtStart());
+  return ApplyTls(settings_);
+}
+
 Status Server::Listen() {
-  const auto add = [this](Result<std::unique_ptr<Listener>> listener) {
-    if (listener.ok()) listeners_.push_back(std::move(*listener));
-    return listener.status();
-  };
-  const Listener::OnClient on_client = [this](uv_stream_t* listener, bool is_unix, int error) {
-    Accept(listener, is_unix, error);
-  };
-  if (settings_.port != 0) {
-    for (const std::string& host : settings_.bind) {
-      const bool optional = host.starts_with('-');
-      const Status status = add(Listener::Tcp(&loop_, host.substr(optional ? 1 : 0), settings_.port,
-                                              settings_.tcp_backlog, on_client));
-      if (status.ok()) continue;
-      if (!optional) return status;
-      log_.Warning("{}; it is optional, so the server goes on", status.text());
-    }
-  }
+  if (settings_.port != 0) AMPT_RETURN_IF_ERROR(ListenOn(settings_.port, /*is_tls=*/false));
+  if (settings_.tls_port != 0) AMPT_RETURN_IF_ERROR(ListenOn(settings_.tls_port, /*is_tls=*/true));
   if (!settings_.unixsocket.empty()) {
-    AMPT_RETURN_IF_ERROR(add(Listener::Unix(&loop_, settings_.unixsocket, settings_.unixsocketperm,
-                                            settings_.tcp_backlog, on_client)));
+    auto listener =
+        Listener::Unix(&loop_, settings_.unixsocket, settings_.unixsocketperm,
+                       settings_.tcp_backlog, [this](uv_stream_t* stream, bool is_unix, int error) {
+                         Accept(stream, is_unix, error, /*is_tls=*/false);
+                       });
+    if (!listener.ok()) return listener.status();
+    listeners_.push_back(std::move(*listener));
   }
   if (listeners_.empty()) {
     return Status::Err("nowhere to listen: give a port, an address to bind or a unixsocket");
   }
+  return ListenForHttp();
+}
+
+Status Server::ListenOn(int port, bool is_tls) {
+  for (const std::string& host : settings_.bind) {
+    const bool optional = host.starts_with('-');
+    auto listener =
+        Listener::Tcp(&loop_, host.substr(optional ? 1 : 0), port, settings_.tcp_backlog,
+                      [this, is_tls](uv_stream_t* stream, bool is_unix, int error) {
+                        Accept(stream, is_unix, error, is_tls);
+                      });
+    if (listener.ok()) {
+      listeners_.push_back(std::move(*listener));
+      continue;
+    }
+    if (!optional) return listener.status();
+    log_.Warning("{}; it is optional, so the server goes on", listener.status().text());
+  }
   return {};
 }
 
-void Server::Run() {
+Status Server::ListenForHttp() {
+  if (settings_.metrics_port == 0) return {};
+  for (const std::string& host : settings_.metrics_bind) {
+    const bool optional = host.starts_with('-');
+    const Status status =
+        http_.Listen(host.substr(optional ? 1 : 0), settings_.metrics_port, settings_.tcp_backlog);
+    if (status.ok()) continue;
+    if (!optional) return status;
+    log_.Warning("{}; it is optional, so the server goes on", status.text());
+  }
+  return {};
+}
+
+HttpAnswer Server::AnswerHttp(std::string_view path) {
+  if (path == "/metrics") return {200, kMetricsContentType, host_.MetricsPage()};
+  if (path != "/healthz") return {404, kPlainText, "there are /metrics and /healthz\n"};
+  if (storage_.loading()) return {503, kPlainText, "loading\n"};
+  return {200, kPlainText, "ok\n"};
+}
+
+Status Server::Run() {
   uv_check_start(&after_poll_, [](uv_check_t* check) { ServerOf(check).Turn(); });
   uv_timer_start(
       &regular_timer_, [](uv_timer_t* timer) { ServerOf(timer).EveryTenthOfASecond(); }, kTenthMs,
       kTenthMs);
-  const auto on_signal = [](uv_signal_t* handle, int number) {
-    Server& self = ServerOf(handle);
-    self.log_.Warning("{} received, stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
-    self.Stop();
-  };
+  const auto on_signal = [](uv_signal_t* handle, int number) { ServerOf(handle).OnSignal(number); };
   uv_signal_start(&signals_[0], on_signal, SIGTERM);
   uv_signal_start(&signals_[1], on_signal, SIGINT);
+  uv_signal_start(&signals_[2], on_signal, SIGHUP);
   statistics_.MarkStartup();
+  storage_.StartLoading();
+  if (storage_.loading() && supervisor_.is_there()) ReportLoading();
+  if (!is_stopping_) uv_run(&loop_, UV_RUN_DEFAULT);
+  return end_;
+}
+
+void Server::LoadEnded(const Status& status) {
+  if (!status.ok()) {
+    // To be told to stop meanwhile is no failure.
+    if (!status.text().starts_with("STOPPED ")) end_ = status;
+    is_stopping_ = true;
+    return Shutdown();
+  }
+  if (const Status ready = BecomeReady(); !ready.ok()) {
+    end_ = ready;
+    is_stopping_ = true;
+    return Shutdown();
+  }
   log_.Notice("Ready to accept connections");
-  uv_run(&loop_, UV_RUN_DEFAULT);
+  supervisor_.Ready();
+}
+
+Status Server::BecomeReady() {
+  std::vector<Keyspace*> keyspaces;
+  for (const auto& database : databases_) {
+    database->set_effects(&effects_);
+    keyspaces.push_back(database.get());
+  }
+  events_.Recovered(clock_.NowMs(), keyspaces);
+  expire_lag_.Start();
+  // Ids of events that are given out must not come again after a crash.
+  return storage_.SyncNow();
+}
+
+EventSettings Server::MakeEventSettings() const {
+  return {.max_memory_bytes = static_cast<size_t>(settings_.events_max_memory),
+          .drop_on_overflow = settings_.events_overflow == EventsOverflow::kDrop,
+          .max_dead = static_cast<size_t>(settings_.events_max_dead)};
+}
+
+void Server::ReportLoading() {
+  const StorageFigures figures = storage_.Figures();
+  const uint64_t total_bytes = std::max<uint64_t>(1, figures.loading_total_bytes);
+  supervisor_.Loading(
+      fmt::format("Loading: {} of {}, {} %", HumanBytes(figures.loading_loaded_bytes),
+                  HumanBytes(figures.loading_total_bytes),
+                  figures.loading_loaded_bytes * 100 / total_bytes),
+      kLoadingGoesOnForUs);
+}
+
+void Server::OnSignal(int number) {
+  if (number == SIGHUP) {
+    // Another program has moved the file away to keep it.
+    const Status status = log_.Open(settings_.logfile);
+    if (status.ok()) {
+      log_.Notice("SIGHUP received, the log file is open anew");
+    } else {
+      std::string_view reason = status.text();
+      if (reason.starts_with("ERR ")) reason.remove_prefix(4);
+      log_.Warning("SIGHUP received, but {}", reason);
+    }
+    if (const Status tls = ApplyTls(settings_); !tls.ok()) {
+      log_.Warning("SIGHUP received, TLS goes on with the old certificates: {}", tls.text());
+    } else if (tls_ != nullptr) {
+      log_.Notice("SIGHUP received, the certificates are read anew");
+    }
+    return;
+  }
+  log_.Warning("{} received, stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
+  if (has_refused_to_stop_) {
+    end_ = Status::Err("stopped although not everything could be written");
+    return Stop();
+  }
+  if (host_.Shutdown(ShutdownSave::kAsConfigured, /*force=*/false).ok()) return;
+  has_refused_to_stop_ = true;
+  log_.Warning("Not stopping, as writes would be lost. Make room or send the signal again.");
+}
+
+void Server::Stop() {
+  is_stopping_ = true;
+  supervisor_.Stopping();
+  // What was written is on the disk now, so all may see their replies.
+  for (const auto& [id, connection] : connections_) {
+    connection->LetGo(UINT64_MAX);
+    connection->Flush();
+    connection->Close();
+  }
+  if (!is_in_turn_) Shutdown();
 }
 
 void Server::Shutdown() {
+  if (uv_is_closing(reinterpret_cast<uv_handle_t*>(&after_poll_)) != 0) return;
   const auto close = [](auto& handle) {
     auto* const base = reinterpret_cast<uv_handle_t*>(&handle);
     if (!uv_is_closing(base)) uv_close(base, nullptr);
   };
   for (const auto& [id, connection] : connections_) connection->Close();
   for (const auto& listener : listeners_) listener->Close();
+  http_.Close();
   close(after_poll_);
   close(keep_awake_);
   close(deadline_timer_);
   close(regular_timer_);
+  close(pause_timer_);
   for (uv_signal_t& handle : signals_) close(handle);
+  storage_.CloseHandles();
 }
 
 // --- a turn
 // ---------------------------------------------------------------------------------------
 
 void Server::Turn() {
+  const Monitoring::Stopwatch stopwatch(monitoring_, "event-loop");
   is_in_turn_ = true;
   now_ms_ = clock_.NowMs();
+  memory_.BeginTurn(now_ms_);
+  events_.SetNow(now_ms_);
+  const bool writes_wait = storage_.WritersMustWait();
+  // In front of commands, which see what lapsed as lapsed.
+  if (!storage_.loading() && !writes_wait && !storage_.log_failed()) events_.RunDue(kDueAtOnce);
   running_.swap(ready_);
   for (Connection* connection : running_) connection->set_listed(false);
-  batch_.Run(running_, now_ms_);
+  batch_.Run(running_, now_ms_, writes_wait);
+  if (is_stopping_) {
+    is_in_turn_ = false;
+    return Shutdown();
+  }
+  storage_.EndTurn();
+  const uint64_t sequence = storage_.last_sequence();
   for (Connection* connection : running_) {
-    connection->Flush();
+    Flush(*connection, sequence);
     connection->FinishTurn();
   }
   running_.clear();
-  // Last, so that clients wait for one slice of either at most.
-  const bool all_expired = ExpireDue();
-  slices_.RunOne(now_ms_);
-  const bool more = !all_expired || !ready_.empty() || !slices_.empty();
-  SetAlarm(more);
+  FlushPushed();
+  bool more = !ready_.empty();
+  if (!storage_.loading()) {
+    // Last, so that clients wait for one slice of each at most.
+    {
+      const Monitoring::Stopwatch stopwatch(monitoring_, "expire-cycle");
+      more = !ExpireDue() || more;
+    }
+    {
+      const Monitoring::Stopwatch stopwatch(monitoring_, "slice");
+      slices_.RunOne(now_ms_);
+    }
+    {
+      const Monitoring::Stopwatch stopwatch(monitoring_, "eviction-cycle");
+      more = !memory_.EvictSome() || more;
+    }
+    {
+      const Monitoring::Stopwatch stopwatch(monitoring_, "snapshot-slice");
+      more = !storage_.DoSome() || !slices_.empty() || more;
+    }
+    more = WorkOnEvents() || more;
+    storage_.EndTurn();
+    FlushPushed();
+  }
   is_in_turn_ = false;
-  if (is_stopping_) Shutdown();
+  if (settings_.maxmemory_clients != 0) EvictClients();
+  if (std::exchange(log_has_advanced_, false) || !waiting_for_disk_.empty()) ReactToLog();
+  if (std::exchange(pause_is_over_, false)) LetGoOn(waiting_for_pause_);
+  SetAlarm(more || !ready_.empty());
+}
+
+bool Server::WorkOnEvents() {
+  bool more = false;
+  const bool writes_wait = !storage_.WriteRefusal().ok() || storage_.WritersMustWait();
+  if (!writes_wait) more = events_.RunDue(kDueAtOnce) == kDueAtOnce;
+  if (storage_.MayFreeDetached()) {
+    more = !events_.ConvertSome(kDueAtOnce) || more;
+    more = !events_.FreeSome(kDueAtOnce) || more;
+  }
+  blocked_.Work(now_ms_, writes_wait, kDueAtOnce);
+  return more || (blocked_.has_woken() && !writes_wait);
+}
+
+void Server::Flush(Connection& connection, uint64_t sequence) {
+  if (storage_.HoldsBack(sequence) && connection.output_bytes() > 0) {
+    if (!connection.is_held_back()) held_back_.push_back(connection.id());
+    connection.HoldBack(sequence);
+  }
+  connection.Flush();
+  if (settings_.maxmemory_clients != 0) CountMemory(connection);
+}
+
+void Server::FlushPushed() {
+  const uint64_t sequence = storage_.last_sequence();
+  for (Connection* connection : pushed_) {
+    connection->EndPushes();
+    Flush(*connection, sequence);
+  }
+  pushed_.clear();
+}
+
+void Server::ReactToLog() {
+  const uint64_t kept = storage_.kept_sequence();
+  const bool failed = storage_.log_failed();
+  std::erase_if(held_back_, [&](int64_t id) {
+    Connection* const connection = FindConnection(id);
+    if (connection == nullptr) return true;
+    connection->LetGo(kept);
+    // Nobody knows whether its write will last.
+    if (failed && connection->is_held_back() && connection->has_written()) connection->Close();
+    return connection->is_closing() || !connection->is_held_back();
+  });
+  if (storage_.WritersMustWait() || memory_.WritersMustWait()) return;
+  LetGoOn(waiting_for_disk_);
+}
+
+void Server::LetGoOn(std::vector<int64_t>& waiting) {
+  for (const int64_t id : std::exchange(waiting, {})) {
+    Connection* const connection = FindConnection(id);
+    if (connection == nullptr) continue;
+    connection->set_waits_for_disk(false);
+    connection->FinishTurn();
+    BecameReady(*connection);
+  }
+  if (!ready_.empty()) SetAlarm(true);
+}
+
+void Server::LogAdvanced() {
+  if (is_in_turn_) {
+    log_has_advanced_ = true;
+  } else if (!is_stopping_) {
+    ReactToLog();
+  }
+}
+
+void Server::WaitForDisk(Connection& connection) {
+  connection.set_waits_for_disk(true);
+  waiting_for_disk_.push_back(connection.id());
+}
+
+void Server::WaitForPause(Connection& connection) {
+  connection.set_waits_for_disk(true);
+  waiting_for_pause_.push_back(connection.id());
+}
+
+void Server::PauseClients(int64_t duration_ms, bool writes_only) {
+  batch_.set_pause(writes_only ? Pause::kWrites : Pause::kAll);
+  uv_timer_start(
+      &pause_timer_, [](uv_timer_t* timer) { ServerOf(timer).UnpauseClients(); },
+      static_cast<uint64_t>(duration_ms), 0);
+}
+
+void Server::UnpauseClients() {
+  uv_timer_stop(&pause_timer_);
+  batch_.set_pause(Pause::kNone);
+  // The group at work may have words of those who wait.
+  pause_is_over_ = is_in_turn_;
+  if (!is_in_turn_ && !is_stopping_) LetGoOn(waiting_for_pause_);
+}
+
+void Server::AnswerAfterSave(const Session& session) {
+  Connection* const connection = FindConnection(session.id());
+  connection->set_blocked(true);
+  waiting_for_save_.push_back(session.id());
+}
+
+Status Server::Reload() {
+  // Readers of events would wait for consumers of before.
+  blocked_.UnblockAll();
+  Status status = storage_.Reload([this] { events_.Clear(); });
+  if (status.ok()) status = BecomeReady();
+  if (!status.ok()) {
+    // A part of the data is worse than none.
+    end_ = status;
+    Stop();
+  }
+  return status;
+}
+
+void Server::SaveEnded(const Status& status) {
+  for (const int64_t id : std::exchange(waiting_for_save_, {})) {
+    Answer(id, [&](Reply& reply) {
+      if (status.ok()) {
+        reply.Ok();
+      } else {
+        reply.Error(status);
+      }
+    });
+  }
+}
+
+void Server::Block(Connection& connection, std::unique_ptr<BlockedWork> work) {
+  connection.set_blocked(true);
+  blocked_.Add(connection.id(), std::move(work));
+}
+
+void Server::Answer(int64_t id, const std::function<void(Reply&)>& answer) {
+  TryAnswer(id, [&](Reply& reply) {
+    answer(reply);
+    return true;
+  });
+}
+
+void Server::TryAnswer(int64_t id, const std::function<bool(Reply&)>& answer) {
+  Connection* const waiting = FindConnection(id);
+  if (waiting == nullptr) return;
+  waiting->BeginReply();
+  RespReply reply(waiting->output(), waiting->resp_version_in_use());
+  if (!answer(reply)) return waiting->EndReply();
+  waiting->NoteWrite(true);
+  if (waiting->is_silenced()) waiting->DropReply();
+  waiting->EndReply();
+  waiting->set_blocked(false);
+  waiting->CheckHeldUp();
+  BecameReady(*waiting);
+  if (!is_in_turn_) SetAlarm(true);
 }
 
 bool Server::ExpireDue() {
@@ -169,11 +526,16 @@ bool Server::ExpireDue() {
 }
 
 void Server::SetAlarm(bool at_once) {
-  if (!at_once) {
+  if (!at_once && !storage_.loading()) {
     TimeMs deadline_ms = kNoDeadline;
     for (const auto& keyspace : databases_) {
       if (keyspace->items_with_deadline() == 0) continue;
       deadline_ms = std::min(deadline_ms, keyspace->NextDeadline());
+    }
+    deadline_ms = std::min(deadline_ms, blocked_.NextDeadline());
+    // While writes wait the regular timer is often enough.
+    if (!storage_.log_failed() && !storage_.WritersMustWait()) {
+      deadline_ms = std::min(deadline_ms, events_.NextDue());
     }
     if (deadline_ms == kNoDeadline) {
       uv_timer_stop(&deadline_timer_);
@@ -197,14 +559,22 @@ void Server::SetAlarm(bool at_once) {
 
 void Server::EveryTenthOfASecond() {
   statistics_.Sample(ServerClock::StopwatchNanos());
+  monitoring_.Tick();
+  storage_.CheckSchedule();
+  storage_.EndTurn();
   if (++tenths_ % 10 != 0) return;
-  for (const auto& [id, connection] : connections_) connection->CheckTime();
+  for (const auto& [id, connection] : connections_) {
+    connection->CheckTime();
+    CountMemory(*connection);
+  }
+  http_.CheckTime();
+  if (storage_.loading() && supervisor_.is_there()) ReportLoading();
 }
 
 // --- connections
 // ----------------------------------------------------------------------------------
 
-void Server::Accept(uv_stream_t* listener, bool is_unix, int error) {
+void Server::Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls) {
   if (error != 0) {
     const int64_t now_us = clock_.StopwatchMicros();
     if (now_us < next_accept_warning_us_) return;
@@ -216,10 +586,16 @@ void Server::Accept(uv_stream_t* listener, bool is_unix, int error) {
   auto owned = std::make_unique<Connection>(connection_environment_, ++last_id_, is_unix);
   Connection& connection = *owned;
   connections_.emplace(last_id_, std::move(owned));
+  if (is_tls) connection.Secure(*tls_);
   if (connection.Accept(listener) != 0) return connection.Close();
   if (is_full) {
     ++statistics_.connections_rejected;
     return connection.Refuse(kTooManyClients);
+  }
+  if (settings_.protected_mode && acl_.default_user().needs_no_password() &&
+      !connection.is_local()) {
+    ++statistics_.connections_rejected;
+    return connection.Refuse(kProtected);
   }
   ++statistics_.connections_received;
   if (connection.Start() != 0) connection.Close();
@@ -232,25 +608,58 @@ void Server::BecameReady(Connection& connection) {
   if (ready_.size() >= kMostReady && !is_in_turn_) Turn();
 }
 
+void Server::TlsFailed(Connection& connection, std::string_view reason) {
+  log_.Verbose("TLS with client {} from {} failed: {}", connection.id(), connection.address(),
+               reason);
+}
+
+void Server::WasPushed(Connection& connection) {
+  pushed_.push_back(&connection);
+}
+
 void Server::HasClosed(Connection& connection) {
   if (connection.is_listed()) std::erase(ready_, &connection);
+  std::erase(pushed_, &connection);
+  blocked_.Remove(connection.id());
+  clients_bytes_ -= connection.counted_bytes();
   connections_.erase(connection.id());
+}
+
+void Server::CountMemory(Connection& connection) {
+  const size_t bytes = connection.is_closing() ? 0 : connection.allocated_bytes();
+  clients_bytes_ += bytes - connection.counted_bytes();
+  connection.set_counted_bytes(bytes);
+}
+
+void Server::EvictClients() {
+  const size_t most_bytes = settings_.most_client_bytes();
+  if (most_bytes == 0 || clients_bytes_ <= most_bytes) return;
+  // Much may have been sent since it was counted.
+  std::vector<Connection*> largest_first;
+  for (const auto& [id, connection] : connections_) {
+    CountMemory(*connection);
+    if (!connection->no_evict()) largest_first.push_back(connection.get());
+  }
+  std::sort(largest_first.begin(), largest_first.end(),
+            [](const Connection* a, const Connection* b) {
+              return a->counted_bytes() > b->counted_bytes();
+            });
+  for (Connection* connection : largest_first) {
+    if (clients_bytes_ <= most_bytes) break;
+    log_.Notice("Evicting client: {}", connection->Describe());
+    ++statistics_.evicted_clients;
+    connection->Close();
+    CountMemory(*connection);
+  }
 }
 
 void Server::RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) {
   connection.set_blocked(true);
   slices_.Add([this, id = connection.id(),
                work = std::shared_ptr<SlicedWork>(std::move(work))](TimeMs now_ms) {
-    if (!work->DoSome(now_ms)) return false;
-    Connection* const waiting = FindConnection(id);
-    if (waiting == nullptr) return true;
-    const size_t output_before = waiting->output_bytes();
-    RespReply reply(waiting->output(), waiting->resp_version_in_use());
-    work->Answer(reply);
-    if (waiting->is_silenced()) waiting->TruncateOutput(output_before);
-    waiting->set_blocked(false);
-    waiting->CheckHeldUp();
-    BecameReady(*waiting);
+    // What it does may need memory as well (DEBUG POPULATE).
+    if (memory_.WritersMustWait() || !work->DoSome(now_ms)) return false;
+    Answer(id, [&](Reply& reply) { work->Answer(reply); });
     return true;
   });
 }
@@ -292,7 +701,7 @@ bool Server::Matches(const ClientFilter& filter, const Connection& connection) c
     return false;
   }
   if (!filter.type.empty() && filter.type != NameOf(connection.client_class())) return false;
-  if (!filter.user.empty() && filter.user != "default") return false;
+  if (!filter.user.empty() && filter.user != connection.user_name()) return false;
   if (filter.max_age_s && connection.age_s() < *filter.max_age_s) return false;
   if (!filter.address.empty() && filter.address != connection.address()) return false;
   return filter.local_address.empty() || filter.local_address == connection.local_address();
@@ -322,9 +731,38 @@ int64_t Server::KillClients(const ClientFilter& filter, const Session& me) {
   return killed;
 }
 
-bool Server::UnblockClient(int64_t, bool) {
+bool Server::UnblockClient(int64_t id, bool with_error) {
   // Work in slices is done to its end: a client that waits for it cannot be let go before.
-  return false;
+  return blocked_.Unblock(id, with_error);
+}
+
+void Server::Monitor(Session& me) {
+  if (Connection* const connection = FindConnection(me.id())) monitoring_.AddMonitor(*connection);
+}
+
+Status Server::ApplyTls(const Settings& settings) {
+  if (settings.tls_port == 0) return {};
+  auto made = TlsContext::Make(settings);
+  if (made.ok()) tls_ = std::move(*made);
+  return made.status();
+}
+
+void Server::LogIn(Session& session, const AclUser& user) {
+  static_cast<Connection&>(session).LogIn(user);
+}
+
+void Server::CloseClients(
+    const std::function<bool(const AclUser& user, const Session& session)>& is_meant,
+    const Session& me) {
+  for (const auto& [id, connection] : connections_) {
+    if (connection->is_closing() || !is_meant(connection->user(), *connection)) continue;
+    connection->LogOut();
+    if (id == me.id()) {
+      connection->CloseAfterReply();
+    } else {
+      connection->Close();
+    }
+  }
 }
 
 ClientFigures Server::client_figures() const {
@@ -338,7 +776,7 @@ ClientFigures Server::client_figures() const {
     figures.largest_input_buffer_bytes = std::max(figures.largest_input_buffer_bytes, input_bytes);
     figures.largest_output_buffer_bytes =
         std::max(figures.largest_output_buffer_bytes, output_bytes);
-    figures.buffer_bytes += sizeof(Connection) + input_bytes + output_bytes;
+    figures.buffer_bytes += connection->allocated_bytes();
   }
   return figures;
 }

@@ -3,8 +3,9 @@
 // One thread, one libuv loop. A turn of it:
 //
 //   poll -> sockets are read, their connections noted as ready
-//   turn -> ready commands run as a batch (batch.h), every connection that has replies is flushed
-//           with one write, what is due expires and one slice of long work is done
+//   turn -> ready commands run as a batch (batch.h), what they did is handed to the log, every
+//           connection that has replies is flushed with one write (or its replies wait for the
+//           log), what is due expires and one slice of long work is done
 //
 // The time is taken once a turn, so all of a turn happens in one millisecond. When nothing is ready
 // and nothing is due the loop sleeps until a socket, a deadline or the 100 ms timer wakes it.
@@ -26,42 +27,71 @@
 #include "base/status.h"
 #include "commands/context.h"
 #include "commands/spec.h"
+#include "server/acl.h"
 #include "server/batch.h"
+#include "server/blocked_clients.h"
 #include "server/buffers.h"
 #include "server/connection.h"
 #include "server/dispatch.h"
+#include "server/effects_chain.h"
+#include "server/expire_lag.h"
+#include "server/http.h"
 #include "server/listener.h"
 #include "server/log.h"
+#include "server/memory_limit.h"
+#include "server/monitoring.h"
+#include "server/notifications.h"
+#include "server/pubsub.h"
 #include "server/server_clock.h"
 #include "server/server_host.h"
 #include "server/settings.h"
 #include "server/slices.h"
 #include "server/statistics.h"
+#include "server/storage.h"
+#include "server/supervision.h"
+#include "server/tls.h"
+#include "server/transactions.h"
 
 namespace ampt {
 
-class Server final : public ServerControl, private Connection::Owner, private Batch::Owner {
+class Server final : public ServerControl,
+                     private Connection::Owner,
+                     private Batch::Owner,
+                     private Storage::Owner,
+                     private Acl::Clients {
  public:
-  // `settings` and `log` outlive the server.
-  Server(Settings& settings, Log& log, Invocation invocation);
+  // `settings`, `log` and `supervisor` outlive the server.
+  Server(Settings& settings, Log& log, Supervisor& supervisor, Invocation invocation);
   // REQUIRES: Run() has returned, if it was called.
   ~Server() override;
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // Takes the users and the new names of commands from the settings. Before Listen().
+  Status Prepare();
   // Opens every listener, or says which one cannot be opened and why.
   Status Listen();
-  // Serves until Stop(), SIGTERM or SIGINT. REQUIRES: Listen() succeeded.
-  void Run();
+  // Loads the data, then serves until Stop(), SIGTERM or SIGINT. An error where the data cannot be
+  // loaded, or could not be saved at the end. REQUIRES: Listen() succeeded.
+  Status Run();
 
   // --- ServerControl ---
   std::string ListClients(const ClientFilter& filter) override;
   int64_t KillClients(const ClientFilter& filter, const Session& me) override;
   bool UnblockClient(int64_t id, bool with_error) override;
+  void Monitor(Session& me) override;
+  void PauseClients(int64_t duration_ms, bool writes_only) override;
+  void UnpauseClients() override;
   ClientFigures client_figures() const override;
   bool IsLocal(const Session& session) const override;
-  void SettingsChanged() override {}
-  void Stop() override { is_stopping_ = true; }
+  Status SettingsChanged() override {
+    memory_.ApplySettings();
+    events_.set_settings(MakeEventSettings());
+    return storage_.ApplySettings();
+  }
+  void Stop() override;
+  void AnswerAfterSave(const Session& session) override;
+  Status Reload() override;
   void RunInSlices(std::function<bool()> do_some) override;
 
  private:
@@ -69,15 +99,58 @@ class Server final : public ServerControl, private Connection::Owner, private Ba
   // what they sent stays small.
   static constexpr size_t kMostReady = 256;
   static constexpr size_t kExpireAtOnce = 64;  // items between two looks at the stopwatch
+  static constexpr size_t kDueAtOnce = 256;    // steps of events: less than a millisecond
 
   void BecameReady(Connection& connection) override;
+  void WasPushed(Connection& connection) override;
+  void TlsFailed(Connection& connection, std::string_view reason) override;
   void HasClosed(Connection& connection) override;
   void RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) override;
   void ProtocolFailed(Connection& connection) override;
   void HttpCame(Connection& connection) override;
+  void WaitForDisk(Connection& connection) override;
+  void WaitForPause(Connection& connection) override;
+  void Block(Connection& connection, std::unique_ptr<BlockedWork> work) override;
 
-  void Accept(uv_stream_t* listener, bool is_unix, int error);
+  Status ApplyTls(const Settings& settings) override;
+  void LogIn(Session& session, const AclUser& user) override;
+  void CloseClients(
+      const std::function<bool(const AclUser& user, const Session& session)>& is_meant,
+      const Session& me) override;
+
+  void LoadEnded(const Status& status) override;
+  // What is loaded begins to live.
+  Status BecomeReady();
+  void LogAdvanced() override;
+  void SaveEnded(const Status& status) override;
+
+  void Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls);
+  Status ListenOn(int port, bool is_tls);
   void Turn();
+  // Sends the messages of this turn: the one place where they leave.
+  void FlushPushed();
+  // Sends what a connection has been answered in this turn, or has it wait for the log.
+  void Flush(Connection& connection, uint64_t sequence);
+  void ReactToLog();
+  // Lets connections go on whose commands had to wait.
+  void LetGoOn(std::vector<int64_t>& waiting);
+  // Ends a client's wait with an answer, if it is still there.
+  void Answer(int64_t id, const std::function<void(Reply&)>& answer);
+  // The same, unless `answer` returns false: it goes on waiting, unanswered.
+  void TryAnswer(int64_t id, const std::function<bool(Reply&)>& answer);
+  // A slice of what consumers of events need; true if there is more.
+  bool WorkOnEvents();
+  EventSettings MakeEventSettings() const;
+  void OnSignal(int number);
+  Status ListenForHttp();
+  HttpAnswer AnswerHttp(std::string_view path);
+  // Tells the supervisor how far loading is.
+  void ReportLoading();
+  // `maxmemory-clients`: keeps account of what a connection takes, and closes the largest ones
+  // where all together take too much. Cost while they do not: a subtraction a connection in the
+  // turn.
+  void CountMemory(Connection& connection);
+  void EvictClients();
   // The slice's worth of items that are due; false if there are more.
   bool ExpireDue();
   // Has the loop wake up when it must: at once, or at the next deadline.
@@ -90,37 +163,66 @@ class Server final : public ServerControl, private Connection::Owner, private Ba
 
   Settings& settings_;
   Log& log_;
+  Supervisor& supervisor_;
   ServerClock clock_;
   Allocator allocator_;
   Random random_;
   CommandTable commands_;
   Statistics statistics_;
   Databases databases_;
+  MemoryLimit memory_;
+  Events events_;
+  EventKeeper event_keeper_{events_};
+  struct Loop : uv_loop_t {
+    Loop() { uv_loop_init(this); }
+  };
+  Loop loop_;
+  Storage storage_;
+  EffectsChain effects_;
+  Watches watches_;
+  PubSub pubsub_;
+  Notifications notifications_;
+  ExpireLag expire_lag_;
+  BlockedClients blocked_;
+  Monitoring monitoring_;
+  Acl acl_;
   ServerHost host_;
   BufferPool buffers_;
 
-  uv_loop_t loop_;
   uv_check_t after_poll_;
   uv_idle_t keep_awake_;  // runs while there is work without an event
   uv_timer_t deadline_timer_;
   uv_timer_t regular_timer_;
-  std::array<uv_signal_t, 2> signals_;
+  uv_timer_t pause_timer_;  // runs during CLIENT PAUSE
+  std::array<uv_signal_t, 3> signals_;
+  std::shared_ptr<const TlsContext> tls_;  // null: there is no tls-port
   std::vector<std::unique_ptr<Listener>> listeners_;
+  HttpServer http_;
 
   Connection::Environment connection_environment_;
   std::map<int64_t, std::unique_ptr<Connection>> connections_;  // those being closed included
   int64_t last_id_ = 0;
+  size_t clients_bytes_ = 0;  // of all connections, as last counted; with `maxmemory-clients` only
   Dispatcher dispatcher_;
   Batch batch_;
   std::vector<Connection*> ready_;
   std::vector<Connection*> running_;  // the batch at work
+  std::vector<Connection*> pushed_;   // got messages that are not sent yet
   Slices slices_;
+  std::vector<int64_t> held_back_;          // connections whose replies wait for the log
+  std::vector<int64_t> waiting_for_disk_;   // connections whose writes wait
+  std::vector<int64_t> waiting_for_pause_;  // connections whose commands wait for its end
+  std::vector<int64_t> waiting_for_save_;   // connections that sent SAVE
   TimeMs now_ms_ = 0;
   size_t next_to_expire_ = 0;  // database
   unsigned tenths_ = 0;
   int64_t next_accept_warning_us_ = 0;
   int64_t next_http_warning_us_ = 0;
   bool is_in_turn_ = false;
+  bool log_has_advanced_ = false;  // within this turn
+  bool pause_is_over_ = false;     // within this turn
+  bool has_refused_to_stop_ = false;
+  Status end_;
   bool is_stopping_ = false;
 };
 

@@ -16,6 +16,7 @@
 
 #include "server/config_file.h"
 #include "server/info.h"
+#include "server/metrics.h"
 #include "server/process.h"
 
 namespace ampt {
@@ -30,75 +31,25 @@ std::string MakeRunId() {
   return id;
 }
 
-// How long it takes tells nothing about `expected` but whether it is empty.
-bool EqualsInConstantTime(std::string_view given, std::string_view expected) {
-  if (expected.empty()) return given.empty();
-  size_t different = given.size() ^ expected.size();
-  for (size_t i = 0; i < given.size(); ++i) {
-    different |= static_cast<unsigned char>(given[i] ^ expected[i % expected.size()]);
-  }
-  return different == 0;
-}
-
-Status SystemError(std::string_view what, const std::string& path) {
-  return Status::Err(fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
-}
-
-// Writes all of `text` to a new file that only its owner and the old file's readers can read, and
-// waits until it is on the disk.
-Status WriteNewFile(const std::string& path, std::string_view text, mode_t mode) {
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file < 0) return SystemError("create", path);
-  Status status;
-  while (status.ok() && !text.empty()) {
-    const ssize_t written = write(file, text.data(), text.size());
-    if (written > 0) {
-      text.remove_prefix(static_cast<size_t>(written));
-    } else if (errno != EINTR) {
-      status = SystemError("write", path);
-    }
-  }
-  if (status.ok() && fchmod(file, mode) != 0) status = SystemError("set the mode of", path);
-  if (status.ok() && fsync(file) != 0) status = SystemError("sync", path);
-  if (close(file) != 0 && status.ok()) status = SystemError("close", path);
-  return status;
-}
-
-// Puts `text` in the place of a file, at once and for good: a crash leaves the old or the new one.
-Status ReplaceFile(const std::string& link, std::string_view text) {
-  std::error_code error;
-  const std::filesystem::path target = std::filesystem::weakly_canonical(link, error);
-  const std::string path = error ? link : target.string();
-  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
-  struct stat old {};
-  const mode_t mode = stat(path.c_str(), &old) == 0 ? old.st_mode & 0777 : 0600;
-  Status status = WriteNewFile(temporary, text, mode);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = SystemError("rename a file to", path);
-  }
-  if (!status.ok()) {
-    unlink(temporary.c_str());
-    return status;
-  }
-  // The name is safe once its folder is.
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return SystemError("open", folder);
-  if (fsync(directory) != 0) status = SystemError("sync", folder);
-  close(directory);
-  return status;
-}
-
 }  // namespace
 
 ServerHost::ServerHost(ServerControl& control, Settings& settings, Statistics& statistics,
-                       ServerClock& clock, Log& log, Databases& databases, Invocation invocation)
+                       ServerClock& clock, Log& log, Databases& databases, Storage& storage,
+                       PubSub& pubsub, const Events& events, ExpireLag& expire_lag,
+                       MemoryLimit& memory, Monitoring& monitoring, Acl& acl, Invocation invocation)
     : control_(control),
       settings_(settings),
       statistics_(statistics),
       clock_(clock),
       log_(log),
       databases_(databases),
+      storage_(storage),
+      pubsub_(pubsub),
+      events_(events),
+      expire_lag_(expire_lag),
+      memory_(memory),
+      monitoring_(monitoring),
+      acl_(acl),
       invocation_(std::move(invocation)),
       run_id_(MakeRunId()),
       started_nanos_(ServerClock::StopwatchNanos()),
@@ -148,11 +99,23 @@ Status ServerHost::SetSettings(
                       changed.maxclients));
     }
   }
+  for (const auto& [name, value] : pairs) {
+    // Also to the same value: the file may be another one.
+    const Setting* const setting = FindSetting(name);
+    if (!setting->name.starts_with("tls-")) continue;
+    if (const Status status = control_.ApplyTls(changed); !status.ok()) {
+      return Status::Err(fmt::format("CONFIG SET failed (possibly related to argument '{}') - {}",
+                                     setting->name, std::string_view(status.text()).substr(4)));
+    }
+    break;
+  }
+  const bool has_new_password = changed.requirepass != settings_.requirepass;
   settings_ = std::move(changed);
+  if (has_new_password) acl_.SetDefaultPassword(settings_.requirepass);
   log_.set_level(settings_.loglevel);
   CopyModelSettings();
-  control_.SettingsChanged();
-  return {};
+  monitoring_.SettingsChanged();
+  return control_.SettingsChanged();
 }
 
 Status ServerHost::RewriteConfig() {
@@ -161,7 +124,9 @@ Status ServerHost::RewriteConfig() {
   // A file that was removed is made anew.
   Result<std::string> text = std::string();
   if (access(path.c_str(), F_OK) == 0 || errno != ENOENT) text = ReadWholeFile(path);
-  if (text.ok()) text = RewriteConfigText(*text, path, ReadWholeFile, settings_);
+  Settings as_it_is = settings_;
+  as_it_is.users = acl_.LinesForConfig();
+  if (text.ok()) text = RewriteConfigText(*text, path, ReadWholeFile, as_it_is);
   Status status = text.ok() ? ReplaceFile(path, *text) : text.status();
   if (!status.ok()) {
     std::string_view reason = status.text();
@@ -176,11 +141,14 @@ Status ServerHost::RewriteConfig() {
 // --- the server as a whole
 // ------------------------------------------------------------------------
 
-Status ServerHost::CheckPassword(std::string_view user, std::string_view password) {
-  // As in Redis, any password opens what has none.
-  const bool matches = !AuthRequired() || EqualsInConstantTime(password, settings_.requirepass);
-  if (user == "default" && matches) return {};
-  return Status::Coded("WRONGPASS", "invalid username-password pair or user is disabled.");
+Status ServerHost::LogIn(Session& session, std::string_view user, std::string_view password,
+                         std::string_view command) {
+  const AclUser* const found = acl_.LogIn(session, user, password, command);
+  if (found == nullptr) {
+    return Status::Coded("WRONGPASS", "invalid username-password pair or user is disabled.");
+  }
+  control_.LogIn(session, *found);
+  return {};
 }
 
 InfoSource ServerHost::MakeInfoSource() {
@@ -194,9 +162,17 @@ InfoSource ServerHost::MakeInfoSource() {
           .wall_us = clock_.WallMicros(),
           .uptime_s = (ServerClock::StopwatchNanos() - started_nanos_) / 1'000'000'000,
           .pending_frees = *pending_frees_,
+          .pubsub_channels = pubsub_.channel_count(),
+          .pubsub_patterns = pubsub_.pattern_count(),
+          .storage = storage_.Figures(),
+          .events = events_,
+          .expire_lag = expire_lag_,
+          .memory = memory_,
           .data = {.expired = counted.expired - counted_at_reset_.expired,
+                   .evicted = counted.evicted - counted_at_reset_.evicted,
                    .hits = counted.hits - counted_at_reset_.hits,
-                   .misses = counted.misses - counted_at_reset_.misses}};
+                   .misses = counted.misses - counted_at_reset_.misses},
+          .hot_keys = monitoring_.hot_keys()};
 }
 
 std::string ServerHost::Info(std::span<const std::string_view> sections) {
@@ -204,10 +180,17 @@ std::string ServerHost::Info(std::span<const std::string_view> sections) {
   return MakeInfo(MakeInfoSource(), sections);
 }
 
+std::string ServerHost::MetricsPage() {
+  statistics_.SampleMemory();
+  return MakeMetrics(MakeInfoSource());
+}
+
 DataFigures ServerHost::CountedByDatabases() const {
   DataFigures figures;
+  if (storage_.loading()) return figures;
   for (const auto& database : databases_) {
     figures.expired += database->expired();
+    figures.evicted += database->evicted();
     figures.hits += database->hits();
     figures.misses += database->misses();
   }
@@ -216,6 +199,9 @@ DataFigures ServerHost::CountedByDatabases() const {
 
 void ServerHost::ResetStatistics() {
   statistics_.Reset();
+  expire_lag_.Reset();
+  memory_.ResetStatistics();
+  monitoring_.hot_keys().Reset();
   counted_at_reset_ = CountedByDatabases();
 }
 
@@ -253,11 +239,14 @@ std::string ServerHost::MemoryDoctor() {
         overhead);
   }
   const auto most = static_cast<size_t>(settings_.maxmemory);
-  if (most != 0 && memory.allocated_bytes > most - most / 10) {
+  const size_t counted = memory_.counted_bytes();
+  if (most != 0 && counted > most - most / 10) {
+    const bool evicts = settings_.maxmemory_policy != EvictionPolicy::kNoEviction;
     findings += fmt::format(
-        "* Limit: {} of maxmemory's {} is in use; commands that need more are refused from there "
-        "on. Raise maxmemory or remove items.\n",
-        HumanBytes(memory.allocated_bytes), HumanBytes(most));
+        "* Limit: {} of maxmemory's {} is in use; from there on {}. Raise "
+        "maxmemory or remove items.\n",
+        HumanBytes(counted), HumanBytes(most),
+        evicts ? "items are evicted" : "commands that need more are refused");
   }
   if (findings.empty()) return "Nothing is wrong with this server's memory.";
   return "What stands out in this server's memory:\n\n" + findings;
@@ -267,58 +256,101 @@ void ServerHost::MemoryPurge() {
   PurgeMemory();
 }
 
-std::vector<std::pair<std::string, int64_t>> ServerHost::MemoryStats() {
+// Under Redis' names and in its order. What this server has none of is 0, as it is in a Redis that
+// does not use it.
+std::vector<MemoryFigure> ServerHost::MemoryStats() {
   statistics_.SampleMemory();
   const InfoSource source = MakeInfoSource();
   const MemoryFigures& memory = statistics_.memory();
   const size_t used = memory.allocated_bytes;
+  const size_t peak = statistics_.peak_memory_bytes();
+  const size_t startup = statistics_.startup_memory_bytes();
   const size_t overhead = MemoryOverheadBytes(source);
   const size_t dataset = used - std::min(used, overhead);
+  const size_t net = used - std::min(used, startup);
   const size_t rss = ResidentBytes();
   size_t keys = 0;
   for (const auto& database : databases_) keys += database->items();
   const auto difference = [](size_t a, size_t b) { return static_cast<int64_t>(a - b); };
   const auto figure = [](size_t bytes) { return static_cast<int64_t>(bytes); };
-  std::vector<std::pair<std::string, int64_t>> figures{
-      {"peak.allocated", figure(statistics_.peak_memory_bytes())},
-      {"total.allocated", figure(used)},
-      {"startup.allocated", figure(statistics_.startup_memory_bytes())},
-      {"clients.normal", figure(source.clients.buffer_bytes)}};
+  const auto ratio = [](size_t a, size_t b) {
+    return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);
+  };
+  std::vector<MemoryFigure> figures{{"peak.allocated", figure(peak)},
+                                    {"total.allocated", figure(used)},
+                                    {"startup.allocated", figure(startup)},
+                                    {"replication.backlog", int64_t{0}},
+                                    {"clients.slaves", int64_t{0}},
+                                    {"clients.normal", figure(source.clients.buffer_bytes)},
+                                    {"cluster.links", int64_t{0}},
+                                    {"aof.buffer", figure(source.storage.pending_bytes)}};
   for (const auto& database : databases_) {
     if (database->items() == 0) continue;
-    figures.emplace_back(fmt::format("db.{}.indexes", database->database()),
-                         figure(database->index_bytes()));
+    const size_t deadline_bytes = database->by_deadline().allocated_bytes();
+    figures.push_back(
+        {fmt::format("db.{}", database->database()),
+         MemoryFigure::Parts{
+             {"overhead.hashtable.main", figure(database->index_bytes() - deadline_bytes)},
+             {"overhead.hashtable.expires", figure(deadline_bytes)}}});
   }
-  const std::pair<std::string, int64_t> rest[] = {
+  const MemoryFigure rest[] = {
       {"overhead.total", figure(overhead)},
       {"keys.count", figure(keys)},
-      {"keys.bytes-per-key", figure(keys == 0 ? 0 : dataset / keys)},
+      {"keys.bytes-per-key", figure(keys == 0 ? 0 : net / keys)},
       {"dataset.bytes", figure(dataset)},
+      {"dataset.percentage", std::min(100.0, 100 * ratio(dataset, net))},
+      {"peak.percentage", 100 * ratio(used, peak)},
       {"allocator.allocated", figure(memory.allocated_bytes)},
       {"allocator.active", figure(memory.active_bytes)},
       {"allocator.resident", figure(memory.resident_bytes)},
+      {"allocator-fragmentation.ratio", ratio(memory.active_bytes, memory.allocated_bytes)},
       {"allocator-fragmentation.bytes", difference(memory.active_bytes, memory.allocated_bytes)},
+      {"allocator-rss.ratio", ratio(memory.resident_bytes, memory.active_bytes)},
       {"allocator-rss.bytes", difference(memory.resident_bytes, memory.active_bytes)},
+      {"rss-overhead.ratio", ratio(rss, memory.resident_bytes)},
       {"rss-overhead.bytes", difference(rss, memory.resident_bytes)},
+      {"fragmentation", ratio(rss, used)},
       {"fragmentation.bytes", difference(rss, used)}};
   figures.insert(figures.end(), std::begin(rest), std::end(rest));
   return figures;
 }
 
-// With data in memory only there is nothing to save, so `now` makes no difference.
-Status ServerHost::Shutdown(bool /*now*/) {
-  log_.Warning("User requested shutdown...");
+Status ServerHost::Shutdown(ShutdownSave save, bool force) {
+  log_.Warning("Shutting down...");
+  // The log has everything that a snapshot would.
+  const bool by_settings = !settings_.appendonly && !settings_.save.empty();
+  const bool wanted =
+      save == ShutdownSave::kYes || (save == ShutdownSave::kAsConfigured && by_settings);
+  if (const Status status = storage_.Close(wanted && !storage_.loading()); !status.ok()) {
+    log_.Warning("Not everything could be written: {}", status.text());
+    if (!force) return Status::Err("Errors trying to SHUTDOWN. Check logs.");
+  }
   control_.Stop();
   return {};
 }
 
-void ServerHost::FreeLater(std::function<bool()> free_some) {
+Status ServerHost::StartSaveAndAnswer(const Session& me) {
+  AMPT_RETURN_IF_ERROR(storage_.RequestSave());
+  control_.AnswerAfterSave(me);
+  return {};
+}
+
+void ServerHost::FreeLater(size_t bytes, std::function<bool()> free_some) {
   ++*pending_frees_;
-  control_.RunInSlices([pending = pending_frees_, free_some = std::move(free_some)] {
-    if (!free_some()) return false;
-    --*pending;
-    return true;
-  });
+  memory_.AddDetached(bytes);
+  control_.RunInSlices(
+      [this, bytes, pending = pending_frees_, free_some = std::move(free_some)]() mutable {
+        // A running snapshot may be about these items.
+        if (!storage_.MayFreeDetached()) return false;
+        const size_t used_before = memory_.used_bytes();
+        const bool is_done = free_some();
+        // `bytes` was a guess: the last slice settles it.
+        const size_t freed = is_done ? bytes : std::min(bytes, used_before - memory_.used_bytes());
+        memory_.SubtractDetached(freed);
+        bytes -= freed;
+        if (is_done) --*pending;
+        return is_done;
+      });
 }
 
 // --- debugging
@@ -340,6 +372,17 @@ void ServerHost::Sleep(double seconds) {
   constexpr double kLongestSeconds = 3600;
   if (!(seconds > 0)) return;
   std::this_thread::sleep_for(std::chrono::duration<double>(std::min(seconds, kLongestSeconds)));
+}
+
+Status ServerHost::Reload() {
+  return control_.Reload();
+}
+
+Status ServerHost::SetFailpoint(std::optional<std::string_view> operation, std::string_view action,
+                                int64_t number) {
+  if (operation) return storage_.failpoints().Set(*operation, action, number);
+  storage_.failpoints().Clear();
+  return {};
 }
 
 }  // namespace ampt

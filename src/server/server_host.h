@@ -1,7 +1,7 @@
 // ServerHost: the server as its commands see it (CONFIG, INFO, AUTH, SHUTDOWN, DEBUG, …).
 //
 // Everything that is not about the event loop is here; what is, it asks of ServerControl, which
-// class Server implements. So nothing here knows libuv or a socket.
+// class Server implements. So nothing here knows the loop or a socket.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,17 @@
 
 #include "commands/context.h"
 #include "commands/host.h"
+#include "server/acl.h"
+#include "server/expire_lag.h"
+#include "server/hot_keys.h"
 #include "server/log.h"
+#include "server/memory_limit.h"
+#include "server/monitoring.h"
+#include "server/pubsub.h"
 #include "server/server_clock.h"
 #include "server/settings.h"
 #include "server/statistics.h"
+#include "server/storage.h"
 
 namespace ampt {
 
@@ -46,10 +53,22 @@ class ServerControl {
   // Whether that connection comes from this machine (a Unix socket or a loopback address).
   virtual bool IsLocal(const Session& session) const = 0;
 
+  virtual void Monitor(Session& me) = 0;
+  virtual void PauseClients(int64_t duration_ms, bool writes_only) = 0;
+  virtual void UnpauseClients() = 0;
+
+  // Takes the settings and the files of TLS anew, for connections to come. On error all stays.
+  virtual Status ApplyTls(const Settings& settings) = 0;
   // The settings have changed; whatever was copied out of them must be taken again.
-  virtual void SettingsChanged() = 0;
-  // Ends the loop after this turn.
+  virtual Status SettingsChanged() = 0;
+  // Sends the replies there are and ends the loop. REQUIRES: everything is on the disk.
   virtual void Stop() = 0;
+  // The connection is answered when the running snapshot is saved.
+  virtual void AnswerAfterSave(const Session& session) = 0;
+  // The session is that user's from now on.
+  virtual void LogIn(Session& session, const AclUser& user) = 0;
+  // As in Host.
+  virtual Status Reload() = 0;
   // Calls `do_some` once a turn, between clients, until it returns true.
   virtual void RunInSlices(std::function<bool()> do_some) = 0;
 };
@@ -57,14 +76,16 @@ class ServerControl {
 // What the databases count, since the start or CONFIG RESETSTAT.
 struct DataFigures {
   uint64_t expired = 0;  // items removed by their deadline
+  uint64_t evicted = 0;  // items removed to make room
   uint64_t hits = 0;     // reads of a key that was there
   uint64_t misses = 0;   // and of one that was not
 };
 
 // How the program was started, for INFO and CONFIG REWRITE.
 struct Invocation {
-  std::string executable;   // absolute
-  std::string config_file;  // absolute; empty: none
+  std::string executable;                 // absolute
+  std::string config_file;                // absolute; empty: none
+  std::string_view supervised_by = "no";  // or "systemd"
 };
 
 struct InfoSource;
@@ -73,32 +94,66 @@ class ServerHost : public Host {
  public:
   // All are owned by the caller and outlive the host.
   ServerHost(ServerControl& control, Settings& settings, Statistics& statistics, ServerClock& clock,
-             Log& log, Databases& databases, Invocation invocation);
+             Log& log, Databases& databases, Storage& storage, PubSub& pubsub, const Events& events,
+             ExpireLag& expire_lag, MemoryLimit& memory, Monitoring& monitoring, Acl& acl,
+             Invocation invocation);
 
   std::string ListClients(const ClientFilter& filter) override;
   int64_t KillClients(const ClientFilter& filter, const Session& me) override;
   bool UnblockClient(int64_t id, bool with_error) override;
+
+  void Monitor(Session& me) override { control_.Monitor(me); }
+  void PauseClients(int64_t duration_ms, bool writes_only) override {
+    control_.PauseClients(duration_ms, writes_only);
+  }
+  void UnpauseClients() override { control_.UnpauseClients(); }
+  SlowLog& slow_log() override { return monitoring_.slow_log(); }
+  LatencyMonitor& latency_monitor() override { return monitoring_.latency(); }
+  std::vector<CommandLatency> CommandLatencies() const override { return statistics_.Latencies(); }
+
+  int64_t Publish(std::string_view channel, std::string_view message) override {
+    return pubsub_.Publish(channel, message);
+  }
+  std::vector<std::string> ActiveChannels(std::string_view glob) const override {
+    return pubsub_.ActiveChannels(glob);
+  }
+  size_t SubscriberCount(std::string_view channel) const override {
+    return pubsub_.SubscriberCount(channel);
+  }
+  size_t pattern_count() const override { return pubsub_.pattern_count(); }
 
   std::vector<std::pair<std::string, std::string>> GetSettings(std::string_view glob) override;
   Status SetSettings(
       std::span<const std::pair<std::string_view, std::string_view>> settings) override;
   Status RewriteConfig() override;
 
-  bool AuthRequired() const override { return !settings_.requirepass.empty(); }
-  Status CheckPassword(std::string_view user, std::string_view password) override;
+  bool AuthRequired() const override { return !acl_.lets_anybody_in(); }
+  Status LogIn(Session& session, std::string_view user, std::string_view password,
+               std::string_view command) override;
+  AccessControl* access_control() override { return &acl_; }
   std::string Info(std::span<const std::string_view> sections) override;
+  // The page for Prometheus (metrics.h).
+  std::string MetricsPage();
   void ResetStatistics() override;
   std::string MemoryDoctor() override;
   void MemoryPurge() override;
-  std::vector<std::pair<std::string, int64_t>> MemoryStats() override;
+  std::vector<MemoryFigure> MemoryStats() override;
   int database_count() const override { return static_cast<int>(databases_.size()); }
-  Status Shutdown(bool now) override;
-  void FreeLater(std::function<bool()> free_some) override;
+  Status Shutdown(ShutdownSave save, bool force) override;
+  Status StartSave() override { return storage_.RequestSave(); }
+  Status StartSaveAndAnswer(const Session& me) override;
+  bool saving() const override { return storage_.saving(); }
+  void SaveAgain() override { storage_.SaveAgain(); }
+  int64_t last_save_s() const override { return storage_.last_save_s(); }
+  void FreeLater(size_t bytes, std::function<bool()> free_some) override;
   int64_t WallMicros() override { return clock_.WallMicros(); }
 
   bool DebugAllowed(const Session& me) const override;
   void SetClock(std::optional<TimeMs> now_ms) override { clock_.Stop(now_ms); }
   void Sleep(double seconds) override;
+  Status Reload() override;
+  Status SetFailpoint(std::optional<std::string_view> operation, std::string_view action,
+                      int64_t number) override;
 
   // The part of the settings that the model's commands obey; follows every CONFIG SET.
   const ModelSettings& model_settings() const { return model_settings_; }
@@ -115,6 +170,13 @@ class ServerHost : public Host {
   ServerClock& clock_;
   Log& log_;
   Databases& databases_;
+  Storage& storage_;
+  PubSub& pubsub_;
+  const Events& events_;
+  ExpireLag& expire_lag_;
+  MemoryLimit& memory_;
+  Monitoring& monitoring_;
+  Acl& acl_;
   Invocation invocation_;
   ModelSettings model_settings_;
   std::string run_id_;  // 40 hexadecimal digits, new at each start

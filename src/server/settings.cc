@@ -11,7 +11,9 @@
 #include <type_traits>
 
 #include "base/bytes.h"
+#include "model/eviction.h"
 #include "model/glob.h"
+#include "server/notifications.h"
 
 namespace ampt {
 namespace {
@@ -22,6 +24,7 @@ constexpr int64_t kMaxInt = std::numeric_limits<int>::max();
 constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 constexpr int64_t kMegabyte = 1 << 20;
 constexpr size_t kMaxBindAddresses = 16;  // Redis' own bound
+constexpr size_t kMostSaveRules = 64;
 constexpr size_t kEchoedBytes = 128;
 
 // --- the names of enumerated values, in the order of their enumerators ---
@@ -31,12 +34,25 @@ constexpr std::array<std::string_view, 0> kNames{};
 template <>
 constexpr std::array<std::string_view, 4> kNames<LogLevel>{"debug", "verbose", "notice", "warning"};
 template <>
-constexpr std::array<std::string_view, 1> kNames<MaxmemoryPolicy>{"noeviction"};
+constexpr std::array<std::string_view, 8> kNames<EvictionPolicy>{
+    "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
+    "allkeys-lru",  "allkeys-lfu",  "allkeys-random",  "noeviction"};
+template <>
+constexpr std::array<std::string_view, 3> kNames<Supervision>{"no", "systemd", "auto"};
+template <>
+constexpr std::array<std::string_view, 2> kNames<EventsOverflow>{"refuse", "drop"};
 template <>
 constexpr std::array<std::string_view, 3> kNames<DebugAccess>{"no", "yes", "local"};
 template <>
+constexpr std::array<std::string_view, 3> kNames<TlsAuthClients>{"no", "optional", "yes"};
+template <>
 constexpr std::array<std::string_view, kClientClasses> kNames<ClientClass>{"normal", "replica",
                                                                            "pubsub"};
+
+template <>
+constexpr std::array<std::string_view, 3> kNames<SyncPolicy>{"always", "everysec", "no"};
+template <>
+constexpr std::array<std::string_view, 2> kNames<bool>{"no", "yes"};
 
 template <typename E>
 std::optional<E> FindName(std::string_view word) {
@@ -111,6 +127,34 @@ struct Size {
     if (!ParseSize(word, &value)) return "argument must be a memory value";
     if (value < kMin || value > kMax) {
       return OutOfRange(IntegerText(kMin).view(), IntegerText(kMax).view());
+    }
+    settings.*kField = value;
+    return {};
+  }
+};
+
+// Bytes, or a share of maxmemory that is kept as a negative number.
+template <auto kField>
+struct SizeOrPercent {
+  static std::string Bounds() { return "a size, such as 100mb, or 0% to 100%"; }
+  static std::string Get(const Settings& settings) {
+    const int64_t value = settings.*kField;
+    return value < 0 ? fmt::format("{}%", -value) : fmt::format("{}", value);
+  }
+  static std::vector<std::string> Words(const Settings& settings) {
+    const int64_t value = settings.*kField;
+    return {value < 0 ? Get(settings) : FormatSize(value)};
+  }
+  static std::string Set(Settings& settings, const std::string& word) {
+    int64_t value;
+    if (word.ends_with('%')) {
+      const std::optional<int64_t> percent =
+          ParseInteger(std::string_view(word).substr(0, word.size() - 1));
+      if (!percent || *percent < 0) return "argument must be a memory or percent value";
+      if (*percent > 100) return "percentage argument must be less or equal to 100";
+      value = -*percent;
+    } else if (!ParseSize(word, &value)) {
+      return "argument must be a memory or percent value";
     }
     settings.*kField = value;
     return {};
@@ -199,14 +243,15 @@ struct Fact {
   }
 };
 
-struct Bind {
+template <std::vector<std::string> Settings::*kField>
+struct Addresses {
   static std::string Bounds() { return fmt::format("1 to {} addresses", kMaxBindAddresses); }
-  static std::string Get(const Settings& settings) { return Join(settings.bind); }
-  static std::vector<std::string> Words(const Settings& settings) { return settings.bind; }
+  static std::string Get(const Settings& settings) { return Join(settings.*kField); }
+  static std::vector<std::string> Words(const Settings& settings) { return settings.*kField; }
   static std::string SetList(Settings& settings, std::vector<std::string> words) {
     if (words.empty()) return "wrong number of arguments";
     if (words.size() > kMaxBindAddresses) return "Too many bind addresses specified.";
-    settings.bind = std::move(words);
+    settings.*kField = std::move(words);
     return {};
   }
 };
@@ -263,6 +308,50 @@ struct OutputBufferLimits {
   }
 };
 
+struct SaveRules {
+  static std::string Bounds() {
+    return "\"\", or pairs of seconds and changes, such as 3600 1 300 100";
+  }
+  static std::string Get(const Settings& settings) { return Join(Words(settings)); }
+  static std::vector<std::string> Words(const Settings& settings) {
+    std::vector<std::string> words;
+    for (const SaveSchedule::Rule& rule : settings.save) {
+      words.push_back(fmt::format("{}", rule.seconds));
+      words.push_back(fmt::format("{}", rule.changes));
+    }
+    if (words.empty()) words.emplace_back();
+    return words;
+  }
+  static std::string SetList(Settings& settings, std::vector<std::string> words) {
+    if (words.size() % 2 != 0) return "Invalid save parameters";
+    std::vector<SaveSchedule::Rule> rules;
+    for (size_t i = 0; i < words.size(); i += 2) {
+      const std::optional<int64_t> seconds = ParseInteger(words[i]);
+      const std::optional<int64_t> changes = ParseInteger(words[i + 1]);
+      if (!seconds || !changes || *seconds < 1 || *seconds > kMaxInt || *changes < 0) {
+        return "Invalid save parameters";
+      }
+      if (rules.size() == kMostSaveRules) return "Too many save parameters";
+      rules.push_back({*seconds, static_cast<uint64_t>(*changes)});
+    }
+    settings.save = std::move(rules);
+    return {};
+  }
+};
+
+struct NotifyFlags {
+  static std::string Bounds() { return "characters out of Ag$lshzxeKEtmdn, or \"\""; }
+  static std::string Get(const Settings& settings) {
+    return FormatNotifyFlags(settings.notify_keyspace_events);
+  }
+  static std::string Set(Settings& settings, const std::string& word) {
+    const std::optional<uint32_t> flags = ParseNotifyFlags(word);
+    if (!flags) return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+    settings.notify_keyspace_events = *flags;
+    return {};
+  }
+};
+
 // A row of the table: a kind with a name. Kinds that are lists have SetList, all others Set; what a
 // file has is what Get says unless the kind has Words.
 template <typename Kind>
@@ -301,9 +390,10 @@ constexpr Change kNever = Change::kNever;
 
 constexpr Setting kTable[] = {
     Row<Number<&S::port, 0, 65535>>("port", kAtStart, "TCP port to listen on; 0 is none."),
-    Row<Bind>("bind", kAtStart,
-              "Addresses to listen on; one that cannot be had is an error unless a '-' stands "
-              "before it."),
+    Row<Addresses<&S::bind>>(
+        "bind", kAtStart,
+        "Addresses to listen on; one that cannot be had is an error unless a '-' stands "
+        "before it."),
     Row<Number<&S::tcp_backlog, 1, kMaxInt>>(
         "tcp-backlog", kAtStart,
         "How many connections may wait to be accepted; the system's own limit holds too."),
@@ -312,6 +402,32 @@ constexpr Setting kTable[] = {
     Row<Permissions<&S::unixsocketperm>>(
         "unixsocketperm", kAtStart,
         "Permissions of the Unix socket, such as 700; 0 leaves them to the umask."),
+    Row<Number<&S::tls_port, 0, 65535>>("tls-port", kAtStart,
+                                        "TCP port to listen on for TLS; 0 is none."),
+    Row<Path<&S::tls_cert_file>>(
+        "tls-cert-file", kAnyTime,
+        "The server's certificate in PEM, with those between it and its authority behind it; read "
+        "anew by CONFIG SET and SIGHUP, as all of TLS."),
+    Row<Path<&S::tls_key_file>>("tls-key-file", kAnyTime, "The key of that certificate in PEM."),
+    Row<Secret<&S::tls_key_file_pass>>("tls-key-file-pass", kAnyTime,
+                                       "Password of the key's file; \"\" is none."),
+    Row<Path<&S::tls_ca_cert_file>>(
+        "tls-ca-cert-file", kAnyTime,
+        "Certificates in PEM of the authorities that clients' certificates are checked against."),
+    Row<Path<&S::tls_ca_cert_dir>>("tls-ca-cert-dir", kAnyTime,
+                                   "The same as a directory, as openssl rehash makes it."),
+    Row<Choice<&S::tls_auth_clients>>("tls-auth-clients", kAnyTime,
+                                      "Whether TLS clients need a certificate: yes; optional, but "
+                                      "one that is shown must be good; "
+                                      "or no."),
+    Row<Path<&S::tls_protocols>>("tls-protocols", kAnyTime,
+                                 "TLSv1.2, TLSv1.3 or, as with \"\", both in quotes."),
+    Row<Path<&S::tls_ciphers>>(
+        "tls-ciphers", kAnyTime,
+        "Ciphers for TLSv1.2 as OpenSSL writes them; \"\" is OpenSSL's choice."),
+    Row<Path<&S::tls_ciphersuites>>(
+        "tls-ciphersuites", kAnyTime,
+        "Ciphersuites for TLSv1.3 as OpenSSL writes them; \"\" is OpenSSL's choice."),
     Row<Number<&S::timeout_s, 0, kMaxInt>>(
         "timeout", kAnyTime, "Seconds after which an idle connection is closed; 0 is never."),
     Row<Number<&S::tcp_keepalive_s, 0, kMaxInt>>(
@@ -321,11 +437,15 @@ constexpr Setting kTable[] = {
                                                "How many connections there may be at a time."),
     Row<Secret<&S::requirepass>>(
         "requirepass", kAnyTime,
-        "Password that clients must give with AUTH or HELLO; \"\" is none."),
-    Row<Fact<"no">>(
-        "protected-mode", kNever,
-        "Whether a server without a password refuses clients from elsewhere: no, bind alone "
-        "decides who can connect."),
+        "Password of the default user, which clients must give with AUTH or HELLO; \"\" is none."),
+    Row<Choice<&S::protected_mode>>(
+        "protected-mode", kAnyTime,
+        "Whether clients from elsewhere are refused as long as the default user has no password."),
+    Row<Path<&S::aclfile>>(
+        "aclfile", kAtStart,
+        "File of users, for ACL LOAD and ACL SAVE; \"\": users are lines of this file."),
+    Row<Number<&S::acllog_max_len, 0, kMaxInt>>(
+        "acllog-max-len", kAnyTime, "How many entries ACL LOG keeps of what users were refused."),
     Row<Size<&S::proto_max_bulk_len, kMegabyte, kMaxInt64>>(
         "proto-max-bulk-len", kAnyTime, "Largest single argument that a client may send."),
     Row<Size<&S::client_query_buffer_limit, kMegabyte, kMaxInt64>>(
@@ -343,19 +463,96 @@ constexpr Setting kTable[] = {
     Row<Number<&S::max_json_depth, 1, limits::kMaxJsonDepthCeiling>>(
         "max-json-depth", kAnyTime, "How deep objects and arrays may be nested in a JSON value."),
     Row<Size<&S::maxmemory, 0, kMaxInt64>>(
-        "maxmemory", kAnyTime,
-        "Memory in use from which on commands that need more are refused; 0 is no limit."),
-    Row<Choice<&S::maxmemory_policy>>("maxmemory-policy", kAnyTime,
-                                      "What gives way at maxmemory: noeviction, no item does."),
-    Row<Fact<"">>("notify-keyspace-events", kNever,
-                  "Which keyspace notifications are published: none."),
+        "maxmemory", kAnyTime, "How much memory items and their indexes may take; 0 is no limit."),
+    Row<Choice<&S::maxmemory_policy>>(
+        "maxmemory-policy", kAnyTime,
+        "What is evicted at maxmemory: of all items or of those with a deadline (volatile) the "
+        "least recently used (lru), the least often used (lfu), any (random), the nearest to its "
+        "deadline (volatile-ttl); with noeviction none, and commands that need memory are "
+        "refused."),
+    Row<Number<&S::maxmemory_samples, 1, static_cast<int64_t>(Evictor::kMostSamples)>>(
+        "maxmemory-samples", kAnyTime,
+        "How many items lru and lfu look at for one that they evict: more come closer to the true "
+        "least, and take longer."),
+    Row<Number<&S::lfu_log_factor, 0, kMaxInt>>(
+        "lfu-log-factor", kAnyTime,
+        "How fast lfu's counters fill: at 10 a million uses reach the highest count, more uses "
+        "with a greater factor."),
+    Row<Number<&S::lfu_decay_time_min, 0, kMaxInt>>(
+        "lfu-decay-time", kAnyTime,
+        "Minutes without a use after which lfu counts one less; 0 is never."),
+    Row<SizeOrPercent<&S::maxmemory_clients>>(
+        "maxmemory-clients", kAnyTime,
+        "How much memory all clients' buffers may take together, before those of the largest are "
+        "closed: a size, or a percentage of maxmemory; 0 is no limit."),
+    Row<Number<&S::busy_reply_threshold_ms, 0, 3'600'000>>(
+        "lua-time-limit", kAnyTime, "The older name of busy-reply-threshold, which wins."),
+    Row<Number<&S::busy_reply_threshold_ms, 0, 3'600'000>>(
+        "busy-reply-threshold", kAnyTime,
+        "Milliseconds after which a script is ended that has written nothing; one that has written "
+        "is ended after twelve times that; 0 is never."),
+    Row<Size<&S::events_max_memory, 0, kMaxInt64>>(
+        "events-max-memory", kAnyTime,
+        "Memory that the backlogs of all event consumers may take together; 0 is no limit."),
+    Row<Choice<&S::events_overflow>>("events-overflow", kAnyTime,
+                                     "What happens beyond events-max-memory: refuse, writes that "
+                                     "would add an event are refused; "
+                                     "drop, the event is left out, counted and logged."),
+    Row<Number<&S::events_max_dead, 0, 100000000>>(
+        "events-max-dead", kAnyTime,
+        "How many dead letters each event consumer keeps; the oldest gives way."),
+    Row<NotifyFlags>(
+        "notify-keyspace-events", kAnyTime,
+        "Which keyspace notifications are published: K and E choose the channels, of keys and of "
+        "events; g, $, x, e, n and m the events, A all but the last two; \"\" is none."),
 
-    Row<Fact<"">>("save", kNever,
-                  "When snapshots are saved by themselves: never, data is in memory only."),
-    Row<Fact<"no">>("appendonly", kNever,
-                    "Whether writes are logged to a file: no, data is in memory only."),
+    Row<Choice<&S::appendonly>>(
+        "appendonly", kAnyTime,
+        "Whether every write is logged to a file before or soon after it is answered; with no, "
+        "data is as safe as the latest snapshot."),
+    Row<Choice<&S::appendfsync>>(
+        "appendfsync", kAnyTime,
+        "When the log is synced: always, before any write is answered; everysec, so that at most "
+        "the last two seconds can be lost; no, when the system likes."),
+    Row<SaveRules>(
+        "save", kAnyTime,
+        "When snapshots are saved by themselves: pairs of seconds and changes, a snapshot once so "
+        "many seconds have passed and so many changes have come since the one before; \"\" is "
+        "never."),
+    Row<Choice<&S::stop_writes_on_bgsave_error>>(
+        "stop-writes-on-bgsave-error", kAnyTime,
+        "Whether writes are refused after a snapshot failed, where snapshots are all there is "
+        "(appendonly no, and save has rules)."),
+    Row<Number<&S::auto_aof_rewrite_percentage, 0, 1000000>>(
+        "auto-aof-rewrite-percentage", kAnyTime,
+        "The log is replaced by a snapshot once it is so many percent of the latest one's size "
+        "(before compression); 0 is never."),
+    Row<Size<&S::auto_aof_rewrite_min_size, 0, kMaxInt64>>(
+        "auto-aof-rewrite-min-size", kAnyTime,
+        "The size of snapshot and log together below which the log is not replaced by itself."),
+    Row<Choice<&S::rdbcompression>>("rdbcompression", kAnyTime,
+                                    "Whether snapshots are compressed (LZ4)."),
 
-    Row<Path<&S::dir>>("dir", kAtStart, "Directory that the server works in."),
+    Row<Number<&S::slowlog_log_slower_than_us, -1, kMaxInt64>>(
+        "slowlog-log-slower-than", kAnyTime,
+        "Microseconds from which on a command is noted in the slow log; 0 is every command, -1 "
+        "none."),
+    Row<Number<&S::slowlog_max_len, 0, 1'000'000>>(
+        "slowlog-max-len", kAnyTime, "How many entries the slow log has; older ones give way."),
+    Row<Number<&S::latency_monitor_threshold_ms, 0, 3'600'000>>(
+        "latency-monitor-threshold", kAnyTime,
+        "Milliseconds from which on LATENCY notes what held the server up; 0 is off."),
+    Row<Number<&S::metrics_port, 0, 65535>>(
+        "metrics-port", kAtStart,
+        "TCP port for HTTP: /metrics for Prometheus, and /healthz; 0 is none."),
+    Row<Addresses<&S::metrics_bind>>(
+        "metrics-bind", kAtStart,
+        "Addresses for metrics-port, as in bind; whoever reaches them may read, without a "
+        "password."),
+
+    Row<Path<&S::dir>>(
+        "dir", kAtStart,
+        "Directory that the server works in and keeps its data in; no two servers may share one."),
     Row<Path<&S::logfile>>("logfile", kAtStart, "File to log to; \"\" is standard output."),
     Row<Choice<&S::loglevel>>(
         "loglevel", kAnyTime,
@@ -363,6 +560,10 @@ constexpr Setting kTable[] = {
     Row<Path<&S::pidfile>>(
         "pidfile", kAtStart,
         "File that holds the process number while the server runs; \"\" is none."),
+    Row<Choice<&S::supervised>>(
+        "supervised", kAtStart,
+        "Whom the server tells that it is ready: no, systemd, or auto for systemd where that "
+        "started it."),
     Row<Fact<"no">>("daemonize", kNever,
                     "Whether the server leaves the terminal: no, a service manager sees to that."),
     Row<Choice<&S::enable_debug_command>>(
@@ -486,10 +687,13 @@ std::string FormatSize(int64_t bytes) {
   return fmt::format("{}", bytes);
 }
 
+std::string_view NameOf(EventsOverflow overflow) {
+  return NameOfAny(overflow);
+}
 std::string_view NameOf(LogLevel level) {
   return NameOfAny(level);
 }
-std::string_view NameOf(MaxmemoryPolicy policy) {
+std::string_view NameOf(EvictionPolicy policy) {
   return NameOfAny(policy);
 }
 

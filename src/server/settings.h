@@ -20,13 +20,23 @@
 
 #include "base/limits.h"
 #include "base/status.h"
+#include "model/eviction_policy.h"
+#include "persistence/log_writer.h"
+#include "persistence/rewrite.h"
 
 namespace ampt {
 
 enum class LogLevel : uint8_t { kDebug, kVerbose, kNotice, kWarning };
-enum class MaxmemoryPolicy : uint8_t { kNoEviction };
+// Whom the server tells that it is ready: nobody, systemd, systemd if it started the server.
+enum class Supervision : uint8_t { kNo, kSystemd, kAuto };
+// What happens when the backlogs of event consumers are full: writes that would add an event are
+// refused, or the event is left out.
+enum class EventsOverflow : uint8_t { kRefuse, kDrop };
 // Who may use DEBUG: nobody, everybody, connections from this machine.
 enum class DebugAccess : uint8_t { kNo, kYes, kLocal };
+
+// Whether clients' certificates are asked for and checked.
+enum class TlsAuthClients : uint8_t { kNo, kOptional, kYes };
 
 // Whose replies pile up; the index into Settings::client_output_buffer_limit.
 enum class ClientClass : uint8_t { kNormal, kReplica, kPubsub };
@@ -41,6 +51,20 @@ struct OutputBufferLimit {
   bool operator==(const OutputBufferLimit&) const = default;
 };
 
+// A line `user name rules …` of a configuration file.
+struct UserLine {
+  std::string place;  // "ampt.conf:12"
+  std::string name;
+  std::vector<std::string> rules;
+};
+
+// A line `rename-command name new-name`.
+struct RenamedCommand {
+  std::string place;
+  std::string name;
+  std::string new_name;  // empty: the command is not to be had
+};
+
 struct Settings {
   // Listening.
   int port = 6379;                             // 0: no TCP
@@ -48,12 +72,28 @@ struct Settings {
   int tcp_backlog = 511;
   std::string unixsocket;  // empty: none
   int unixsocketperm = 0;  // 0: as the umask leaves it
+  int tls_port = 0;        // 0: no TLS
+  std::string tls_cert_file;
+  std::string tls_key_file;
+  std::string tls_key_file_pass;
+  std::string tls_ca_cert_file;
+  std::string tls_ca_cert_dir;
+  TlsAuthClients tls_auth_clients = TlsAuthClients::kYes;
+  std::string tls_protocols;     // empty: TLSv1.2 and TLSv1.3
+  std::string tls_ciphers;       // of TLSv1.2; empty: OpenSSL's choice
+  std::string tls_ciphersuites;  // of TLSv1.3
 
   // Connections.
   int64_t timeout_s = 0;          // 0: idle connections stay
   int64_t tcp_keepalive_s = 300;  // 0: off
   int64_t maxclients = 10000;
-  std::string requirepass;                                    // empty: no password
+  bool protected_mode = true;
+  std::string requirepass;       // empty: no password
+  std::string aclfile;           // empty: users are in the configuration file
+  int64_t acllog_max_len = 128;  // entries
+  // Directives of the file that are no settings, in its order.
+  std::vector<UserLine> users;
+  std::vector<RenamedCommand> renamed_commands;
   int64_t proto_max_bulk_len = limits::kMaxBulkBytesDefault;  // bytes
   int64_t client_query_buffer_limit = int64_t{1} << 30;       // bytes
   std::array<OutputBufferLimit, kClientClasses> client_output_buffer_limit{
@@ -64,15 +104,47 @@ struct Settings {
   int64_t max_item_size = limits::kMaxItemBytesDefault;  // bytes
   int max_json_depth = limits::kMaxJsonDepthDefault;
   int64_t maxmemory = 0;  // bytes; 0: no limit
-  MaxmemoryPolicy maxmemory_policy = MaxmemoryPolicy::kNoEviction;
+  EvictionPolicy maxmemory_policy = EvictionPolicy::kNoEviction;
+  int maxmemory_samples = 5;
+  int lfu_log_factor = 10;
+  int lfu_decay_time_min = 1;              // 0: never
+  int64_t maxmemory_clients = 0;           // bytes; 0: no limit; negative: percent of maxmemory
+  int64_t busy_reply_threshold_ms = 5000;  // of a script; 0: no limit
+  int64_t events_max_memory = 256 << 20;   // bytes; 0: no limit
+  EventsOverflow events_overflow = EventsOverflow::kRefuse;
+  int64_t events_max_dead = 10000;      // of each consumer
+  uint32_t notify_keyspace_events = 0;  // see ParseNotifyFlags(); 0: none
+
+  // Durability.
+  bool appendonly = true;
+  SyncPolicy appendfsync = SyncPolicy::kEverySecond;
+  std::vector<SaveSchedule::Rule> save{{3600, 1}, {300, 100}, {60, 10000}};
+  bool stop_writes_on_bgsave_error = true;       // where there is no log
+  int64_t auto_aof_rewrite_percentage = 100;     // 0: never
+  int64_t auto_aof_rewrite_min_size = 64 << 20;  // bytes
+  bool rdbcompression = true;
+
+  // Being watched.
+  int64_t slowlog_log_slower_than_us = 10'000;  // negative: nothing
+  int64_t slowlog_max_len = 128;                // entries
+  int64_t latency_monitor_threshold_ms = 0;     // 0: off
+  int metrics_port = 0;                         // 0: none
+  std::vector<std::string> metrics_bind{"127.0.0.1"};
 
   // The process.
   std::string dir = ".";  // the working directory
   std::string logfile;    // empty: standard output
   LogLevel loglevel = LogLevel::kNotice;
   std::string pidfile;  // empty: none
+  Supervision supervised = Supervision::kNo;
   DebugAccess enable_debug_command = DebugAccess::kNo;
   int64_t debug_clock = 0;  // milliseconds since 1970; 0: the machine's clock
+
+  // `maxmemory-clients` in bytes; 0: no limit.
+  size_t most_client_bytes() const {
+    if (maxmemory_clients >= 0) return static_cast<size_t>(maxmemory_clients);
+    return static_cast<size_t>(maxmemory / 100 * -maxmemory_clients);
+  }
 
   const OutputBufferLimit& output_buffer_limit(ClientClass of) const {
     return client_output_buffer_limit[static_cast<size_t>(of)];
@@ -125,6 +197,7 @@ std::string FormatSize(int64_t bytes);
 
 // "notice" and so on.
 std::string_view NameOf(LogLevel level);
-std::string_view NameOf(MaxmemoryPolicy policy);
+std::string_view NameOf(EventsOverflow overflow);
+std::string_view NameOf(EvictionPolicy policy);
 
 }  // namespace ampt

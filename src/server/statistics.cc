@@ -32,7 +32,7 @@ int64_t LatencyHistogram::UpperBound(size_t bucket) {
 
 int64_t LatencyHistogram::Percentile(double percent) const {
   uint64_t total = 0;
-  for (const uint32_t count : counts_) total += count;
+  for (const uint64_t count : counts_) total += count;
   if (total == 0) return 0;
   const double share = std::clamp(percent, 0.0, 100.0) / 100;
   const auto wanted =
@@ -41,6 +41,14 @@ int64_t LatencyHistogram::Percentile(double percent) const {
   size_t bucket = 0;
   while ((seen += counts_[bucket]) < wanted) ++bucket;
   return UpperBound(bucket);
+}
+
+uint64_t LatencyHistogram::CountBelowPower(int power) const {
+  // The last bucket takes all that is longer.
+  const size_t end = power == kLargestPower ? kBuckets : BucketOf(int64_t{1} << power);
+  uint64_t below = 0;
+  for (size_t bucket = 0; bucket < end; ++bucket) below += counts_[bucket];
+  return below;
 }
 
 void Rate::Sample(int64_t now_nanos, uint64_t total) {
@@ -91,6 +99,24 @@ CommandFigures& Statistics::Of(const Command* command) {
   }
 }
 
+std::vector<CommandLatency> Statistics::Latencies() const {
+  std::vector<CommandLatency> latencies;
+  for (const auto& row : rows_) {
+    const uint64_t calls = row->figures.calls;
+    if (calls == 0) continue;
+    CommandLatency latency{row->name, calls, {}};
+    uint64_t below = 0;
+    // From a microsecond on in powers of two, up to the one that all calls are below.
+    for (int power = 10; below < calls && power <= LatencyHistogram::kLargestPower; ++power) {
+      const uint64_t more = row->figures.latency.CountBelowPower(power);
+      if (more > below) latency.not_above_us.emplace_back((int64_t{1} << power) / 1000, more);
+      below = more;
+    }
+    latencies.push_back(std::move(latency));
+  }
+  return latencies;
+}
+
 void Statistics::CountError(std::string_view text) {
   ++error_replies_;
   std::string_view word = text.substr(0, text.find(' ')).substr(0, kErrorWordBytes);
@@ -130,6 +156,7 @@ void Statistics::Reset() {
   writes = 0;
   output_limit_disconnections = 0;
   query_limit_disconnections = 0;
+  evicted_clients = 0;
   for (const auto& row : rows_) row->figures = {};
   unknown_.figures = {};
   errors_.clear();

@@ -16,26 +16,32 @@
 #include <vector>
 
 #include "base/alloc.h"
+#include "commands/latency_monitor.h"
 
 namespace ampt {
 
 struct Command;
 
 // How often each duration occurred, in buckets an eighth of a power of two wide: a percentile is at
-// most 12.5 % too high. About 1 KB.
+// most 12.5 % too high. About 2 KB.
 class LatencyHistogram {
  public:
+  static constexpr int kLargestPower = 36;  // of two: all are below
+
   void Record(int64_t nanos, uint32_t times) { counts_[BucketOf(nanos)] += times; }
   // The duration that this share (0 to 100) of all does not exceed, in nanoseconds; 0 if there is
   // none. Cost: one pass over the buckets.
   int64_t Percentile(double percent) const;
+  // How many were shorter than 2^power nanoseconds. Cost: as Percentile(). REQUIRES: power is 3 or
+  // more.
+  uint64_t CountBelowPower(int power) const;
 
  private:
   static constexpr int kSteps = 8;
   static constexpr size_t kBuckets = 33 * kSteps;  // up to 34 s, the last takes what is longer
   static size_t BucketOf(int64_t nanos);
   static int64_t UpperBound(size_t bucket);
-  std::array<uint32_t, kBuckets> counts_{};
+  std::array<uint64_t, kBuckets> counts_{};
 };
 
 struct CommandFigures {
@@ -83,6 +89,7 @@ class Statistics {
   uint64_t writes = 0;
   uint64_t output_limit_disconnections = 0;
   uint64_t query_limit_disconnections = 0;
+  uint64_t evicted_clients = 0;
 
   // The figures of a command of the table (of the subcommand, where one ran). Cost: a hash of the
   // pointer. The reference stays good.
@@ -98,6 +105,8 @@ class Statistics {
   };
   const std::vector<std::unique_ptr<Row>>& commands() const { return rows_; }
   const std::map<std::string, uint64_t, std::less<>>& errors() const { return errors_; }
+  // Of every command that was called, for LATENCY HISTOGRAM.
+  std::vector<CommandLatency> Latencies() const;
   uint64_t error_replies() const { return error_replies_; }
   const Rate& operations() const { return operations_; }
   const Rate& input() const { return input_; }

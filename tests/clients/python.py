@@ -10,6 +10,7 @@ import threading
 import redis
 
 PORT = int(os.environ["PORT"])
+TLS_PORT = int(os.environ["TLS_PORT"])
 
 
 def check(name, actual, expected=True):
@@ -97,6 +98,50 @@ def ampt(client):
           "ResponseError: NOTFOUND Item does not exist")
 
 
+def pubsub(client):
+    for protocol in (2, 3):
+        in_resp = f"in RESP{protocol}"
+        listener = redis.Redis(host="127.0.0.1", port=PORT, decode_responses=True)
+        if protocol == 3:
+            try:
+                listener = redis.Redis(host="127.0.0.1", port=PORT, decode_responses=True,
+                                       protocol=3)
+            except TypeError:  # before redis-py 5
+                continue
+        subscription = listener.pubsub()
+
+        def following(count):
+            return [(m["type"], m["pattern"], m["channel"], m["data"])
+                    for m in (subscription.get_message(timeout=10) for _ in range(count))]
+
+        subscription.subscribe("news", "other")
+        subscription.psubscribe("n*")
+        check(f"subscribe {in_resp}", following(3),
+              [("subscribe", None, "news", 1), ("subscribe", None, "other", 2),
+               ("psubscribe", None, "n*", 3)])
+        check(f"publish {in_resp}", client.publish("news", "hello"), 2)
+        check(f"messages {in_resp}", following(2),
+              [("message", None, "news", "hello"), ("pmessage", "n*", "news", "hello")])
+        check(f"pubsub {in_resp}",
+              (sorted(client.pubsub_channels()), client.pubsub_numsub("news", "none"),
+               client.pubsub_numpat()),
+              ([b"news", b"other"], [(b"news", 1), (b"none", 0)], 1))
+        subscription.ping("still there")
+        check(f"ping {in_resp}", following(1)[0][3], "still there")
+        subscription.unsubscribe("other")
+        check(f"unsubscribe {in_resp}", following(1), [("unsubscribe", None, "other", 2)])
+        subscription.close()
+    heard = threading.Event()
+    subscription = client.pubsub()
+    subscription.subscribe(**{"job": lambda message: heard.set()})
+    thread = subscription.run_in_thread(sleep_time=0.01, daemon=True)
+    while client.publish("job", "x") == 0:
+        pass
+    check("a handler in a thread", heard.wait(10))
+    thread.stop()
+    thread.join()
+
+
 def pools():
     pool = redis.BlockingConnectionPool(host="127.0.0.1", port=PORT, max_connections=4)
     client = redis.Redis(connection_pool=pool)
@@ -112,12 +157,43 @@ def pools():
     pool.disconnect()
 
 
+def users_and_tls():
+    staging = redis.Redis.from_url(f"redis://staging:secret@127.0.0.1:{PORT}")
+    staging.set("where", "staging")
+    check("a user's database", redis.Redis(host="127.0.0.1", port=PORT, db=3).get("where"),
+          b"staging")
+    check("who it is", staging.acl_whoami(), "staging")
+    elsewhere = redis.Redis.from_url(f"redis://staging:secret@127.0.0.1:{PORT}/4")
+    check("a user does not leave his database", error_of(elsewhere.ping).split(": ")[-1],
+          "this user has no permissions to use another database")
+    stranger = redis.Redis(host="127.0.0.1", port=PORT, username="staging", password="wrong")
+    check("a wrong password", error_of(stranger.ping).split(": ")[-1],
+          "WRONGPASS invalid username-password pair or user is disabled.")
+    admin = redis.Redis(host="127.0.0.1", port=PORT)
+    check("a user is made", admin.acl_setuser("reader", enabled=True, passwords=["+pw"],
+                                              keys=["r:*"], categories=["+@read"]), True)
+    rules = admin.acl_getuser("reader")
+    check("and described", (rules["flags"], rules["enabled"]), (["on"], True))
+    check("and deleted", admin.acl_deluser("reader"), 1)
+    tls = redis.Redis(host="127.0.0.1", port=TLS_PORT, username="staging", password="secret",
+                      ssl=True, ssl_ca_certs=os.environ["CA"])
+    big = os.urandom(3_000_000)
+    check("TLS", (tls.set("big", big), tls.get("big") == big), (True, True))
+    with tls.pipeline(transaction=False) as pipe:
+        for i in range(10_000):
+            pipe.set(f"t:{i % 100}", i)
+        check("a pipeline over TLS", pipe.execute(), [True] * 10_000)
+    staging.delete("where", "big")
+
+
 def main():
     client = redis.Redis(host="127.0.0.1", port=PORT)
     plain(client)
     pipelines(client)
     ampt(client)
+    pubsub(client)
     pools()
+    users_and_tls()
     text = redis.Redis(host="127.0.0.1", port=PORT, db=2, decode_responses=True, client_name="text")
     text.set("ключ", "значение")
     check("decoded replies", text.get("ключ"), "значение")

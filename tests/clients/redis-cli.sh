@@ -81,4 +81,19 @@ check_like "--stat" "5252*" "$(cli -i 0.01 --stat 2>/dev/null | first_lines 3)"
 check_like "--latency" "*[0-9]*" "$(timeout 2 redis-cli -p "$PORT" --raw --latency 2>/dev/null </dev/null)"
 check_like "hints: COMMAND DOCS" "*summary*" "$(cli COMMAND DOCS GET)"
 check_like "help of an AMPT command" "*AMPT.GETBYLABEL*expression*" "$(cli help AMPT.GETBYLABEL)"
+# A subscriber that ends with its pipe. What is published before it listens has no receiver.
+publish_until_heard() {
+  until [[ $(cli PUBLISH "$1" "$2") == 1 ]]; do :; done
+}
+for protocol in 2 3; do
+  publish_until_heard news hello &
+  check "SUBSCRIBE in RESP$protocol" $'subscribe\nnews\n1\nmessage\nnews\nhello' \
+    "$(timeout 20 redis-cli "-$protocol" -p "$PORT" SUBSCRIBE news </dev/null | head -n 6)"
+  wait
+done
+check "TLS" PONG "$(timeout 20 redis-cli --tls --cacert "$CA" -p "$TLS_PORT" PING </dev/null)"
+check "a user by URL" staging \
+  "$(timeout 20 redis-cli --no-auth-warning -u "redis://staging:secret@127.0.0.1:$PORT" ACL WHOAMI </dev/null)"
+check "a user's database" "NOPERM this user has no permissions to use another database" \
+  "$(timeout 20 redis-cli --no-auth-warning -p "$PORT" --user staging --pass secret SELECT 1 </dev/null | sed '/^$/d')"
 check "-r repeats" $'1\n2\n3' "$(cli -r 3 INCR repeated)"

@@ -30,6 +30,9 @@ class RequestMaker {
     if (OneIn(16)) words.erase(words.begin() + Below(words.size()));
     if (OneIn(16)) words.insert(words.begin() + Below(words.size() + 1), Text());
     std::string bytes = words.empty() ? "\r\n" : Encode(words);
+    // A subscriber may do little else, so most are none for long.
+    const bool subscribes = !words.empty() && words[0].ends_with("subscribe");
+    if (subscribes && !OneIn(8)) bytes += Encode({"RESET"});
     if (OneIn(100)) Damage(&bytes);
     return bytes;
   }
@@ -48,8 +51,8 @@ class RequestMaker {
     for (const Command* command : commands) {
       const std::string_view name = command->spec.name;
       if (name == "shutdown" || name == "quit" || name == "auth" || name == "debug|sleep" ||
-          name == "debug|clock" || name == "debug|populate" || name == "config|set" ||
-          name == "config|rewrite") {
+          name == "debug|clock" || name == "client|pause" || name == "debug|populate" ||
+          name == "config|set" || name == "config|rewrite") {
         continue;
       }
       if (command->subcommands.empty()) {

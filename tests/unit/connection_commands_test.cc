@@ -316,7 +316,29 @@ TEST_F(ConnectionCommandsTest, ShutdownAsksTheHost) {
   ExpectError("SHUTDOWN", "ERR Errors trying to SHUTDOWN. Check logs.");
   server_.host.shutdown_status = Status();
   Expect("SHUTDOWN NOSAVE NOW FORCE", "<0 replies>");
-  EXPECT_TRUE(server_.host.shutdown_now);
+  EXPECT_EQ(server_.host.shutdown_save, ShutdownSave::kNo);
+  EXPECT_TRUE(server_.host.shutdown_force);
+  Expect("SHUTDOWN SAVE", "<0 replies>");
+  EXPECT_EQ(server_.host.shutdown_save, ShutdownSave::kYes);
+  Expect("SHUTDOWN", "<0 replies>");
+  EXPECT_EQ(server_.host.shutdown_save, ShutdownSave::kAsConfigured);
+  EXPECT_FALSE(server_.host.shutdown_force);
+}
+
+TEST_F(ConnectionCommandsTest, SavingAsksTheHost) {
+  Expect("LASTSAVE", "(integer) 1234567890");
+  Expect("SAVE", "<0 replies>");  // the host answers when it is saved
+  EXPECT_EQ(server_.host.answered_after_save, server_.session.id());
+  ExpectError("SAVE", "ERR Background save already in progress");
+  ExpectError("BGSAVE", "ERR Background save already in progress");
+  ExpectError("BGREWRITEAOF", "ERR Background append only file rewriting already in progress");
+  EXPECT_FALSE(server_.host.save_again);
+  Expect("BGSAVE SCHEDULE", "Background saving scheduled");
+  EXPECT_TRUE(server_.host.save_again);
+  server_.host.is_saving = false;
+  Expect("BGSAVE SCHEDULE", "Background saving started");
+  server_.host.is_saving = false;
+  Expect("BGREWRITEAOF", "Background append only file rewriting started");
 }
 
 // --- DEBUG

@@ -72,8 +72,9 @@ TEST(SettingsTest, GetShowsWhatRedisWouldShow) {
   Settings settings;
   EXPECT_EQ(Get(settings, "maxmemory"), "0");
   EXPECT_EQ(Get(settings, "proto-max-bulk-len"), "536870912");
-  EXPECT_EQ(Get(settings, "save"), "");
-  EXPECT_EQ(Get(settings, "appendonly"), "no");
+  EXPECT_EQ(Get(settings, "save"), "3600 1 300 100 60 10000");
+  EXPECT_EQ(Get(settings, "appendonly"), "yes");
+  EXPECT_EQ(Get(settings, "appendfsync"), "everysec");
   EXPECT_EQ(Get(settings, "MaxMemory-Policy"), "noeviction");
   EXPECT_EQ(Get(settings, "client-output-buffer-limit"),
             "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60");
@@ -88,7 +89,8 @@ TEST(SettingsTest, GetTakesGlobs) {
   std::set<std::string> names;
   for (const auto& [name, value] : MatchSettings(settings, "max*")) names.insert(name);
   EXPECT_EQ(names, (std::set<std::string>{"maxclients", "maxmemory", "maxmemory-policy",
-                                          "max-item-size", "max-json-depth"}));
+                                          "maxmemory-samples", "maxmemory-clients", "max-item-size",
+                                          "max-json-depth"}));
   EXPECT_EQ(MatchSettings(settings, "*").size(), AllSettings().size());
   EXPECT_TRUE(MatchSettings(settings, "nothing").empty());
 }
@@ -139,10 +141,25 @@ TEST(SettingsTest, SetRefusesInTheWordsOfRedis) {
 
 TEST(SettingsTest, FactsTakeOnlyWhatIsInForce) {
   Settings settings;
-  EXPECT_EQ(Change(settings, {{"save", ""}, {"appendonly", "no"}}), "OK");
-  EXPECT_EQ(Change(settings, {{"appendonly", "yes"}}),
-            "ERR CONFIG SET failed (possibly related to argument 'appendonly') - can't set "
+  EXPECT_EQ(Change(settings, {{"daemonize", "no"}}), "OK");
+  EXPECT_EQ(Change(settings, {{"daemonize", "yes"}}),
+            "ERR CONFIG SET failed (possibly related to argument 'daemonize') - can't set "
             "immutable config");
+}
+
+TEST(SettingsTest, SaveRulesArePairs) {
+  Settings settings;
+  EXPECT_EQ(Change(settings, {{"save", "900 1 5 2"}}), "OK");
+  EXPECT_EQ(Get(settings, "save"), "900 1 5 2");
+  for (const char* wrong : {"900", "900 1 5", "0 1", "-1 1", "1 -1", "a b", "99999999999 1"}) {
+    EXPECT_EQ(Change(settings, {{"save", wrong}}),
+              "ERR CONFIG SET failed (possibly related to argument 'save') - Invalid save "
+              "parameters")
+        << wrong;
+  }
+  EXPECT_EQ(Get(settings, "save"), "900 1 5 2");
+  EXPECT_EQ(Change(settings, {{"save", ""}}), "OK");
+  EXPECT_EQ(Get(settings, "save"), "");
 }
 
 TEST(SettingsTest, OutputBufferLimitsAreChangedByClass) {

@@ -7,11 +7,14 @@
 //   EXPECT_EQ(server.TakeEvents(), "created greeting hello");
 #pragma once
 
+#include <array>
 #include <cctype>
 #include <cstdio>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +26,7 @@
 #include "base/random.h"
 #include "commands/context.h"
 #include "commands/spec.h"
+#include "model/glob.h"
 #include "model/keyspace.h"
 
 namespace ampt {
@@ -188,6 +192,17 @@ class FakeSession : public Session {
   std::string Describe() const override { return "id=7 name=" + client_name; }
   void Reset() override { *this = FakeSession(); }
   void CloseAfterReply() override { closing = true; }
+  void Subscribe(Topic topic, std::string_view name) override {
+    topics[static_cast<size_t>(topic)].emplace(name);
+  }
+  void Unsubscribe(Topic topic, std::string_view name) override {
+    topics[static_cast<size_t>(topic)].erase(std::string(name));
+  }
+  std::vector<std::string> Subscriptions(Topic topic) const override {
+    const auto& names = topics[static_cast<size_t>(topic)];
+    return {names.begin(), names.end()};
+  }
+  size_t subscription_count() const override { return topics[0].size() + topics[1].size(); }
 
   int number = 0;
   int resp = 2;
@@ -199,6 +214,7 @@ class FakeSession : public Session {
   bool no_touch = false;
   bool closing = false;
   ReplyMode reply_mode = ReplyMode::kOn;
+  std::array<std::set<std::string>, kTopics> topics;
 };
 
 // A program that answers what it is told to answer and remembers what it is asked.
@@ -219,6 +235,31 @@ class FakeHost : public Host {
     unblocked_with_error = with_error;
     return unblock_result;
   }
+  void Monitor(Session& me) override { monitors.insert(me.id()); }
+  void PauseClients(int64_t duration_ms, bool writes_only) override {
+    pause = {duration_ms, writes_only};
+  }
+  void UnpauseClients() override { pause.reset(); }
+  SlowLog& slow_log() override { return slow; }
+  LatencyMonitor& latency_monitor() override { return latency; }
+  std::vector<CommandLatency> CommandLatencies() const override { return command_latencies; }
+  int64_t Publish(std::string_view channel, std::string_view message) override {
+    published.emplace_back(channel, message);
+    return static_cast<int64_t>(SubscriberCount(channel));
+  }
+  std::vector<std::string> ActiveChannels(std::string_view glob) const override {
+    std::vector<std::string> found;
+    for (const auto& [channel, count] : channels) {
+      if (GlobMatches(glob, channel)) found.push_back(channel);
+    }
+    return found;
+  }
+  size_t SubscriberCount(std::string_view channel) const override {
+    const auto found = channels.find(std::string(channel));
+    return found == channels.end() ? 0 : found->second;
+  }
+  size_t pattern_count() const override { return patterns; }
+
   // `glob`: only `*` and exact names.
   std::vector<std::pair<std::string, std::string>> GetSettings(std::string_view glob) override {
     std::vector<std::pair<std::string, std::string>> found;
@@ -251,8 +292,12 @@ class FakeHost : public Host {
   }
 
   bool AuthRequired() const override { return !password.empty(); }
-  Status CheckPassword(std::string_view user, std::string_view given) override {
-    if (user == "default" && given == password) return {};
+  Status LogIn(Session& session, std::string_view user, std::string_view given,
+               std::string_view) override {
+    if (user == "default" && given == password) {
+      session.set_authenticated(true);
+      return {};
+    }
     return Status::Coded("WRONGPASS", "invalid username-password pair or user is disabled.");
   }
   std::string Info(std::span<const std::string_view> sections) override {
@@ -262,14 +307,28 @@ class FakeHost : public Host {
   void ResetStatistics() override { ++statistics_resets; }
   std::string MemoryDoctor() override { return "Hi Sam, all is well."; }
   void MemoryPurge() override { ++memory_purges; }
-  std::vector<std::pair<std::string, int64_t>> MemoryStats() override { return memory_stats; }
+  std::vector<MemoryFigure> MemoryStats() override { return memory_stats; }
   int database_count() const override { return 16; }
-  Status Shutdown(bool now) override {
+  Status Shutdown(ShutdownSave save, bool force) override {
     shutdown_asked = true;
-    shutdown_now = now;
+    shutdown_save = save;
+    shutdown_force = force;
     return shutdown_status;
   }
-  void FreeLater(std::function<bool()> free_some) override {
+  Status StartSave() override {
+    if (is_saving) return Status::Err("Background save already in progress");
+    is_saving = true;
+    return {};
+  }
+  Status StartSaveAndAnswer(const Session& me) override {
+    AMPT_RETURN_IF_ERROR(StartSave());
+    answered_after_save = me.id();
+    return {};
+  }
+  bool saving() const override { return is_saving; }
+  void SaveAgain() override { save_again = true; }
+  int64_t last_save_s() const override { return 1234567890; }
+  void FreeLater(size_t, std::function<bool()> free_some) override {
     to_free.push_back(std::move(free_some));
   }
   int64_t WallMicros() override { return wall_micros; }
@@ -277,6 +336,17 @@ class FakeHost : public Host {
   bool DebugAllowed(const Session&) const override { return debug_allowed; }
   void SetClock(std::optional<TimeMs> now_ms) override { clock = now_ms; }
   void Sleep(double seconds) override { slept_seconds += seconds; }
+  Status Reload() override {
+    ++reloads;
+    return {};
+  }
+  Status SetFailpoint(std::optional<std::string_view> operation, std::string_view action,
+                      int64_t number) override {
+    failpoint = operation ? std::string(*operation) + " " + std::string(action) + " " +
+                                std::to_string(number)
+                          : "off";
+    return {};
+  }
 
   void FreeAll() {
     for (const auto& free_some : to_free) {
@@ -294,15 +364,29 @@ class FakeHost : public Host {
   bool unblock_result = false;
   std::vector<std::pair<std::string, std::string>> settings = {{"maxmemory", "0"},
                                                                {"appendonly", "yes"}};
+  std::set<int64_t> monitors;
+  std::optional<std::pair<int64_t, bool>> pause;  // milliseconds, whether of writes only
+  SlowLog slow;
+  LatencyMonitor latency;
+  std::vector<CommandLatency> command_latencies;
+  std::vector<std::pair<std::string, std::string>> published;
+  std::map<std::string, size_t> channels;  // and how many subscribers each has
+  size_t patterns = 0;
   int config_rewrites = 0;
   std::string password;
   std::string info = "# Server\r\nredis_version:7.0.15\r\n";
   std::vector<std::string> info_sections;
   int statistics_resets = 0;
   int memory_purges = 0;
-  std::vector<std::pair<std::string, int64_t>> memory_stats = {{"total.allocated", 1000}};
+  std::vector<MemoryFigure> memory_stats = {{"total.allocated", int64_t{1000}}};
   bool shutdown_asked = false;
-  bool shutdown_now = false;
+  ShutdownSave shutdown_save = ShutdownSave::kAsConfigured;
+  bool shutdown_force = false;
+  bool is_saving = false;
+  bool save_again = false;
+  int64_t answered_after_save = 0;
+  int reloads = 0;
+  std::string failpoint;
   Status shutdown_status;
   std::vector<std::function<bool()>> to_free;
   int64_t wall_micros = 1'700'000'000'123'456;
@@ -354,6 +438,7 @@ class TestContext : private Effects {
       databases.push_back(
           std::make_unique<Keyspace>(allocator, number, 0x5eed + static_cast<uint64_t>(number)));
       databases.back()->set_effects(this);
+      databases.back()->set_access_tracker(&tracker);
     }
   }
   ~TestContext() override { host.FreeAll(); }
@@ -380,10 +465,14 @@ class TestContext : private Effects {
                     .settings = settings,
                     .commands = table,
                     .random = random,
+                    .events = events,
                     .scratch = scratch,
                     .to_the_end = to_the_end,
-                    .work = nullptr};
+                    .work = nullptr,
+                    .blocked = nullptr};
+    events.SetNow(clock.NowMs());
     command->execute(context, views);
+    if (context.blocked != nullptr) blocked = std::move(context.blocked);
     slices = 0;
     if (context.work == nullptr) return;
     do {
@@ -417,15 +506,21 @@ class TestContext : private Effects {
   ModelSettings settings;
   CommandTable table;
   Random random{1};
+  AccessTracker tracker{1};
+  Events events{16, EventSettings()};
   Context::Scratch scratch;
   Databases databases;
   bool to_the_end = false;
-  int slices = 0;  // after the command itself, of the last one
+  std::unique_ptr<BlockedWork> blocked;  // what the last command that waits left
+  int slices = 0;                        // after the command itself, of the last one
   std::function<void()> between_slices;
 
  private:
-  void WillChange(int, const Item&, Origin) override {}
+  void WillChange(int database, const Item& item, Origin origin) override {
+    events.WillChange(database, item, origin);
+  }
   void DidChange(int database, ChangeKind kind, const Item& item, Origin origin) override {
+    events.DidChange(database, kind, item, origin);
     static constexpr const char* kKinds[] = {"created ", "updated ", "deleted "};
     static constexpr const char* kOrigins[] = {"removed", "expired", "evicted", "moved", "loaded"};
     std::string event = Prefix(database) + kKinds[static_cast<int>(kind)];

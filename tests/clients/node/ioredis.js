@@ -1,5 +1,6 @@
 'use strict';
 // ioredis: its connect sequence, pipelines, binary data, scan streams, and every value type.
+const { readFileSync } = require('node:fs');
 const { Redis } = require('ioredis');
 const { check, errorOf, values } = require('./check.js');
 
@@ -35,6 +36,35 @@ async function main() {
   check('an error of ours', await errorOf(redis.call('AMPT.SET', 'x', '1', 'EXISTS', 'true')),
         'NOTFOUND Item does not exist');
   check('info', (await redis.info()).includes('redis_version:'));
+  const listener = redis.duplicate();
+  const heard = new Promise((resolve) => {
+    const all = [];
+    const note = (...words) => all.push(words) === 3 && resolve(all);
+    listener.on('message', note);
+    listener.on('pmessage', note);
+  });
+  check('subscribe', [await listener.subscribe('news', 'other'), await listener.psubscribe('n*')],
+        [2, 3]);
+  check('a subscriber may do little else', (await errorOf(listener.get('k'))) !== null);
+  check('publish', [await redis.publish('news', 'hello'), await redis.publish('other', 'é')], [2, 1]);
+  check('messages', await heard,
+        [['news', 'hello'], ['n*', 'news', 'hello'], ['other', 'é']]);
+  check('unsubscribe', [await listener.punsubscribe('n*'), await listener.unsubscribe()], [2, 0]);
+  check('and on as before', await listener.get('k'), 'v');
+  listener.disconnect();
+  const staging = new Redis(`redis://staging:secret@127.0.0.1:${process.env.PORT}`);
+  check('a user by URL', await staging.call('ACL', 'WHOAMI'), 'staging');
+  check('is in his database', (await staging.client('INFO')).includes(' db=3 '));
+  check('and does not leave it', await errorOf(staging.select(0)),
+        'NOPERM this user has no permissions to use another database');
+  await staging.quit();
+  const secure = new Redis({
+    port: Number(process.env.TLS_PORT), host: '127.0.0.1', username: 'staging', password: 'secret',
+    tls: { ca: readFileSync(process.env.CA) },
+  });
+  const big = 'x'.repeat(3_000_000);
+  check('TLS', [await secure.set('big', big), (await secure.get('big')) === big], ['OK', true]);
+  check('TLS is left in order', [await secure.del('big'), await secure.quit()], [1, 'OK']);
   const copy = redis.duplicate();
   check('a second connection', await copy.get('k'), 'v');
   check('quit', await Promise.all([copy.quit(), redis.quit()]), ['OK', 'OK']);

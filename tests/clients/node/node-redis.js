@@ -44,6 +44,21 @@ async function talk(protocol) {
   check(`an error of ours ${inResp}`,
         await errorOf(client.sendCommand(['AMPT.SET', 'x', '1', 'EXISTS', 'true'])),
         'NOTFOUND Item does not exist');
+  const listener = await client.duplicate().connect();
+  const all = [];
+  let note;
+  const heard = new Promise((resolve) => {
+    note = (message, channel) => all.push([channel, message]) === 3 && resolve(all);
+  });
+  await listener.subscribe(['news', 'other'], note);
+  await listener.pSubscribe('n*', note);
+  check(`publish ${inResp}`,
+        [await client.publish('news', 'hello'), await client.publish('other', 'é')], [2, 1]);
+  check(`messages ${inResp}`, await heard, [['news', 'hello'], ['news', 'hello'], ['other', 'é']]);
+  await listener.pUnsubscribe('n*');
+  await listener.unsubscribe();
+  check(`unsubscribe ${inResp}`, [await client.pubSubChannels(), await client.pubSubNumPat()], [[], 0]);
+  await listener.close();
   const copy = await client.duplicate().connect();
   check(`a second connection ${inResp}`, await copy.get('k'), 'v');
   await Promise.all([copy.close(), client.close()]);
