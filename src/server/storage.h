@@ -232,6 +232,7 @@ class Storage {
   bool save_requested_ = false;
   bool save_again_ = false;
   TimeMs save_began_ms_ = 0;
+  int64_t slice_ended_us_ = 0;  // of the walk
   uint64_t changes_at_begin_ = 0;
   uint64_t changes_at_save_ = 0;
   int64_t last_save_s_ = 0;
