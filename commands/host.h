@@ -25,7 +25,8 @@
 namespace ampt {
 
 // How a client wants to be answered (CLIENT REPLY).
-enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext };
+// kSkipThis is that of the command behind a CLIENT REPLY SKIP; only CLIENT REPLY changes it.
+enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkipThis };
 
 // What a subscription is to: the channel of that name, or all channels that match a glob.
 enum class Topic : uint8_t { kChannel, kPattern };

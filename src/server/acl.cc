@@ -495,14 +495,14 @@ Acl::Verdict Acl::Judge(const AclUser& user, const Command& command, Words words
 }
 
 Status Acl::CheckRestricted(const Session& session, const AclUser& user, const Command& command,
-                            Words words, From from) {
+                            Words words, From from, From noted) {
   // A container has no such part: it says so itself.
   if (!command.subcommands.empty() && words.size() > 1 && !EqualsIgnoreCase(words[1], "help")) {
     return {};
   }
   const Verdict verdict = Judge(user, command, words);
   if (verdict.reason == Reason::kNone) return {};
-  Note(verdict.reason, from, verdict.object, user.name(), session);
+  Note(verdict.reason, noted, verdict.object, user.name(), session);
   // What Redis says in each place, by Reason.
   constexpr std::array<std::array<std::string_view, 3>, 5> kTexts{{
       {"", "", ""},

@@ -79,15 +79,18 @@ class Acl final : public AccessControl {
   // --- requests ---
   // NOPERM where the connection's user may not do that. `command`: the part that will run, with all
   // words of the request; one that does not fit the arity is left to the command to complain of.
-  Status Check(const Session& session, const AclUser& user, const Command& command, Words words) {
+  // `is_queueing`: it is not to run before EXEC, which ACL LOG says.
+  Status Check(const Session& session, const AclUser& user, const Command& command, Words words,
+               bool is_queueing) {
     if (__builtin_expect(user.is_unrestricted(), 1)) return {};
-    return CheckRestricted(session, user, command, words, From::kClient);
+    return CheckRestricted(session, user, command, words, From::kClient,
+                           is_queueing ? From::kTransaction : From::kClient);
   }
   // The same for one that was queued, or that a script calls, in the words that Redis has there.
   Status CheckWithin(From from, const Session& session, const AclUser& user, const Command& command,
                      Words words) {
     if (__builtin_expect(user.is_unrestricted(), 1)) return {};
-    return CheckRestricted(session, user, command, words, from);
+    return CheckRestricted(session, user, command, words, from, from);
   }
 
   // The same as a question.
@@ -141,8 +144,9 @@ class Acl final : public AccessControl {
   Result<Users> ReadFile() const;
   // Puts these in the place of all, and closes the clients of those that are gone or changed.
   void Replace(Users users, const Session& me);
+  // A refusal is worded for `from` and noted as one of `noted`.
   Status CheckRestricted(const Session& session, const AclUser& user, const Command& command,
-                         Words words, From from);
+                         Words words, From from, From noted);
   Verdict Judge(const AclUser& user, const Command& command, Words words) const;
   Verdict JudgeBy(const AclSelector& selector, const Command& command, Words words) const;
   void Note(Reason reason, From from, std::string_view object, std::string_view user,

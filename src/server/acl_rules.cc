@@ -214,13 +214,11 @@ std::string AclSelector::ApplyCommandRule(std::string_view rule, const CommandNu
   } else {
     meant = numbers.Find(name);
     if (meant.empty()) {
-      const size_t bar = name.find('|');
-      if (bar == std::string::npos) return std::string(kUnknownName);
-      if (name.find('|', bar + 1) != std::string::npos) {
-        return "Allowing first-arg of a subcommand is not supported";
-      }
+      const size_t bar = name.rfind('|');
+      if (!allows || bar == std::string::npos) return std::string(kUnknownName);
       const std::vector<size_t> command = numbers.Find(name.substr(0, bar));
-      if (!allows || command.size() != 1) return std::string(kUnknownName);
+      if (command.size() != 1) return std::string(kUnknownName);
+      if (name.find('|') != bar) return "Allowing first-arg of a subcommand is not supported";
       return "Allowing a command with one first argument is not supported; for SELECT there is "
              "db=N";
     }

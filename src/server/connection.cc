@@ -521,7 +521,7 @@ void Connection::Reset() {
   BecomeDefaultUser();
   no_evict_ = false;
   no_touch_ = false;
-  reply_mode_ = ReplyMode::kOn;
+  if (reply_mode_ != ReplyMode::kSkipThis) reply_mode_ = ReplyMode::kOn;
   environment_.pubsub.UnsubscribeAll(*this);
   environment_.monitoring.RemoveMonitor(*this);
   if (names_ != nullptr) names_->client.clear();

@@ -213,7 +213,10 @@ class Connection final : public Session, public PubSub::Subscriber {
   bool no_evict() const { return no_evict_; }
   void set_no_touch(bool on) override { no_touch_ = on; }
   bool no_touch() const { return no_touch_; }
-  void set_reply_mode(ReplyMode mode) override { reply_mode_ = mode; }
+  void set_reply_mode(ReplyMode mode) override {
+    // SKIP adds nothing to OFF.
+    if (mode != ReplyMode::kSkipNext || reply_mode_ != ReplyMode::kOff) reply_mode_ = mode;
+  }
   std::string Describe() const override;
   void Reset() override;
   void CloseAfterReply() override { close_after_reply_ = true; }

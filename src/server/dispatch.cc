@@ -76,7 +76,8 @@ Status Dispatcher::Check(const Connection& connection, const Command* command, c
     AMPT_RETURN_IF_ERROR(
         CheckInTransaction(*connection.transaction(), command, part, words, &flags));
   }
-  AMPT_RETURN_IF_ERROR(environment_.acl.Check(connection, connection.user(), *part, words));
+  AMPT_RETURN_IF_ERROR(
+      environment_.acl.Check(connection, connection.user(), *part, words, IsQueueing(connection)));
   const Storage& storage = environment_.storage;
   if (__builtin_expect(storage.loading(), 0) && (flags & kLoading) == 0) {
     return Status::Coded("LOADING", "Redis is loading the dataset in memory");
@@ -143,7 +144,7 @@ void Dispatcher::CountRun() {
 std::unique_ptr<SlicedWork> Dispatcher::Execute(Connection& connection, const Command* command,
                                                 Words words, TimeMs now_ms) {
   const bool skip = connection.reply_mode() == ReplyMode::kSkipNext;
-  if (__builtin_expect(skip, 0)) connection.set_reply_mode(ReplyMode::kOn);
+  if (__builtin_expect(skip, 0)) connection.set_reply_mode(ReplyMode::kSkipThis);
   connection.BeginReply();
   RespReply reply(connection.output(), connection.resp_version_in_use());
   std::unique_ptr<SlicedWork> work;
@@ -162,8 +163,10 @@ std::unique_ptr<SlicedWork> Dispatcher::Execute(Connection& connection, const Co
     work = RunChecked(connection, command, part, words, now_ms, false, reply);
   }
 
-  // CLIENT REPLY OFF and SKIP silence the command that says so, SKIP also the next one.
-  connection.set_silenced(skip || connection.reply_mode() != ReplyMode::kOn);
+  // CLIENT REPLY OFF and SKIP silence the command that says so, SKIP also the next one, unless that
+  // is CLIENT REPLY ON.
+  connection.set_silenced(connection.reply_mode() != ReplyMode::kOn);
+  if (connection.reply_mode() == ReplyMode::kSkipThis) connection.set_reply_mode(ReplyMode::kOn);
   if (__builtin_expect(connection.is_silenced(), 0) && !reply.has_pushed()) connection.DropReply();
   connection.EndReply();
   return work;

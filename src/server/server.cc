@@ -778,6 +778,7 @@ ClientFigures Server::client_figures() const {
         std::max(figures.largest_output_buffer_bytes, output_bytes);
     figures.buffer_bytes += connection->allocated_bytes();
   }
+  for (const int64_t id : waiting_for_pause_) figures.blocked += FindConnection(id) != nullptr;
   return figures;
 }
 

@@ -235,7 +235,9 @@ TEST_F(OperationTest, APauseOfWritesLetsReadsGoOn) {
   EXPECT_EQ(Next(client), "(nil)");
   EXPECT_EQ(operator_client.Ask("GET a"), "(nil)");
   EXPECT_FALSE(client.HasReply());
+  EXPECT_NE(operator_client.Ask("INFO clients").find("blocked_clients:1"), std::string::npos);
   ASSERT_EQ(operator_client.Ask("CLIENT UNPAUSE"), "OK");
+  EXPECT_NE(operator_client.Ask("INFO clients").find("blocked_clients:0"), std::string::npos);
   EXPECT_EQ(Next(client), "OK");
   EXPECT_EQ(Next(client), "\"1\"");
 }

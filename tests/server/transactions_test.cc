@@ -92,6 +92,22 @@ TEST_F(TransactionsTest, WithoutRepliesExecHasNone) {
   }
 }
 
+TEST_F(TransactionsTest, ClientReplyOnEndsASkipAndSkipDoesNotEndOff) {
+  Client client = Connect();
+  const std::string skip = Encode({"CLIENT", "REPLY", "SKIP"});
+  const std::string on = Encode({"CLIENT", "REPLY", "ON"});
+  ASSERT_TRUE(client.Send(skip + on + Encode({"PING", "a"})));
+  EXPECT_EQ(Render(*client.Read()), "OK");
+  EXPECT_EQ(Render(*client.Read()), "\"a\"");
+  ASSERT_TRUE(client.Send(skip + skip + Encode({"PING", "skipped"}) + Encode({"PING", "b"})));
+  EXPECT_EQ(Render(*client.Read()), "\"b\"");
+  ASSERT_TRUE(client.Send(skip + Encode({"RESET"}) + Encode({"PING", "c"})));
+  EXPECT_EQ(Render(*client.Read()), "\"c\"");
+  ASSERT_TRUE(client.Send(Encode({"CLIENT", "REPLY", "OFF"}) + skip + Encode({"PING", "1"}) +
+                          Encode({"PING", "2"}) + on));
+  EXPECT_EQ(Render(*client.Read()), "OK");
+}
+
 TEST_F(TransactionsTest, ExecNeedsThePasswordOnceThereIsOne) {
   StartServer({{"requirepass", "secret"}});
   Client client = Connect();

@@ -46,7 +46,7 @@ class AclTest : public testing::Test, private Acl::Clients {
     if (!command->subcommands.empty()) {
       if (const Command* part = command->Subcommand(views[1])) command = part;
     }
-    const Status status = acl_.Check(session_, *user, *command, views);
+    const Status status = acl_.Check(session_, *user, *command, views, false);
     return status.ok() ? "OK" : status.text();
   }
 
@@ -138,7 +138,10 @@ TEST_F(AclTest, WrongRulesAreNamedAndChangeNothing) {
   error("%R", "Syntax error");
   error("+foo", "Unknown command or category name in ACL");
   error("+@foo", "Unknown command or category name in ACL");
-  error("+client|foo|bar", "Allowing first-arg of a subcommand is not supported");
+  error("+client|list|x", "Allowing first-arg of a subcommand is not supported");
+  error("-client|list|x", "Unknown command or category name in ACL");
+  error("+client|foo|bar", "Unknown command or category name in ACL");
+  error("+get|a|b", "Unknown command or category name in ACL");
   error("+select|0",
         "Allowing a command with one first argument is not supported; for SELECT there is db=N");
   error("-get|x", "Unknown command or category name in ACL");
