@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tools/bench/durability.h"
+#include "tools/bench/events.h"
 #include "tools/bench/load.h"
 #include "tools/bench/report.h"
 #include "tools/bench/rows.h"
@@ -32,6 +33,7 @@ struct Options {
   bool quick = false;
   bool list = false;
   bool durability = false;
+  bool events = false;
 };
 
 // A POSIX extended regular expression, in any case.
@@ -79,6 +81,11 @@ void Run(Options options) {
   if (options.durability) {
     options.settings.servers = ParseServers(options.servers);
     fmt::print("{}", RunDurability(options.settings, options.keys, options.quick ? 0.2 : 1.0));
+    return;
+  }
+  if (options.events) {
+    options.settings.servers = ParseServers(options.servers);
+    fmt::print("{}", RunEvents(options.settings, options.keys, options.quick ? 0.2 : 1.0));
     return;
   }
   const Pattern pattern(options.rows);
@@ -135,6 +142,9 @@ int main(int argc, char** argv) {
                "a fifth of the requests; 2 rounds and 200,000 keys unless given");
   app.add_flag("--durability", options.durability,
                "instead of the rows: what logs and snapshots cost, and how long loading takes");
+  app.add_flag(
+      "--events", options.events,
+      "instead of the rows: what change events cost, and how late those of deadlines come");
   app.add_flag("--list", options.list, "list the rows and their targets, run nothing");
   CLI11_PARSE(app, argc, argv);
   if (options.quick && rounds->empty()) options.settings.rounds = 2;
