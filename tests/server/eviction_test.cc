@@ -64,7 +64,10 @@ TEST_P(PolicyTest, StaysWithinTheLimitUnderThreeTimesAsMuch) {
   EXPECT_EQ(Fill(client, "k", 210'000, is_volatile ? Words{"EX", "10000"} : Words{}), 0);
   // The loop may have a slice to do yet.
   EXPECT_TRUE(WaitFor([&] { return Counted() <= kLimit; }));
-  EXPECT_GT(Counted(), kLimit - kLimit / 10);
+  // Without jemalloc (sanitizers) INFO knows no used memory; what is evicted shows the limit.
+  if (InfoNumber("used_memory") > 0) {
+    EXPECT_GT(Counted(), kLimit - kLimit / 10);
+  }
   const int64_t evicted = InfoNumber("evicted_keys");
   EXPECT_GT(evicted, 100'000);
   EXPECT_EQ(client.Run({"DBSIZE"}).integer() + evicted, 210'000 + (is_volatile ? 10'000 : 0));
