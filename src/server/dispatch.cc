@@ -83,7 +83,10 @@ Status Dispatcher::Check(const Connection& connection, const Command* command, c
     return Status::Coded("LOADING", "Redis is loading the dataset in memory");
   }
   if ((flags & kWrite) != 0) AMPT_RETURN_IF_ERROR(storage.WriteRefusal());
-  if ((flags & kDenyOom) != 0) AMPT_RETURN_IF_ERROR(environment_.memory.MakeRoom());
+  // While data is loaded nothing is there to be evicted.
+  if ((flags & kDenyOom) != 0 && !storage.loading()) {
+    AMPT_RETURN_IF_ERROR(environment_.memory.MakeRoom());
+  }
   // Consumers' own commands make room.
   if ((flags & kWrite) != 0 && __builtin_expect(environment_.events.may_refuse(), 0) &&
       command != &kAmptEvents) {
@@ -238,7 +241,9 @@ std::unique_ptr<SlicedWork> Dispatcher::RunChecked(Connection& connection, const
     notifications.CommandBegins(*part, words, context.store, now_ms);
   }
   // TOUCH is asked for nothing else.
-  environment_.memory.tracker().set_paused(connection.no_touch() && part != &kTouch);
+  if (__builtin_expect(!loading(), 1)) {
+    environment_.memory.tracker().set_paused(connection.no_touch() && part != &kTouch);
+  }
   command->execute(context, words);
   blocked_ = std::move(context.blocked);
   if (__builtin_expect(notifies, 0)) notifications.CommandEnds(reply.errors() > 0);

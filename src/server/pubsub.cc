@@ -160,8 +160,7 @@ int64_t PubSub::Publish(std::string_view channel, std::string_view message) {
 
 template <typename Found>
 bool PubSub::FindForEvent(int database, EventName name, std::string_view key, Found found) const {
-  const auto at = static_cast<size_t>(database);
-  if (at >= event_subscriptions_.size() || event_subscriptions_[at] == 0) return false;
+  if (!HasEventSubscribers(database)) return false;
   // Channels are named as the events are, or with `*` for any event.
   std::string channel(kEventChannelPrefix);
   channel.append(TextOf(name)).append(1, ':').append(key);
@@ -185,6 +184,11 @@ bool PubSub::FindForEvent(int database, EventName name, std::string_view key, Fo
     if (GlobMatches(pattern, channel) && take(named)) return true;
   }
   return false;
+}
+
+bool PubSub::HasEventSubscribers(int database) const {
+  const auto at = static_cast<size_t>(database);
+  return at < event_subscriptions_.size() && event_subscriptions_[at] > 0;
 }
 
 bool PubSub::Wants(int database, std::string_view key) {

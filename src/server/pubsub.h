@@ -91,6 +91,8 @@ class PubSub final : public LiveSink {
   void set_on_live(std::function<void(int database, bool live)> changed) {
     on_live_ = std::move(changed);
   }
+  // Whether anybody in that database has an event subscription. Cost: constant.
+  bool HasEventSubscribers(int database) const;
   // LiveSink. Wants(): a branch while no event channel of the database has subscribers, else as
   // Publish(): O(filters with a `*` + patterns of events), whatever the number of channels of
   // single keys. An event's JSON is made once, if anybody gets it.

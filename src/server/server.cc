@@ -107,7 +107,9 @@ Server::Server(Settings& settings, Log& log, Supervisor& supervisor, Invocation 
   events_.set_journal(&storage_.journal());
   events_.set_host(&blocked_);
   events_.set_live_sink(&pubsub_);
-  pubsub_.set_on_live([this](int database, bool is_live) { events_.SetLive(database, is_live); });
+  pubsub_.set_on_live([this](int database, bool is_live) {
+    if (!storage_.loading()) events_.SetLive(database, is_live);
+  });
   storage_.set_keeper(event_keeper_);
   storage_.set_before_close([this] { events_.Close(); });
   signal(SIGPIPE, SIG_IGN);
@@ -200,7 +202,7 @@ Status Server::Run() {
   uv_signal_start(&signals_[2], on_signal, SIGHUP);
   statistics_.MarkStartup();
   storage_.StartLoading();
-  if (storage_.loading() && supervisor_.is_there()) ReportLoading();
+  if (storage_.loading()) ReportLoading();
   if (!is_stopping_) uv_run(&loop_, UV_RUN_DEFAULT);
   return end_;
 }
@@ -230,7 +232,21 @@ Status Server::BecomeReady() {
   events_.Recovered(clock_.NowMs(), keyspaces);
   expire_lag_.Start();
   // Ids of events that are given out must not come again after a crash.
-  return storage_.SyncNow();
+  AMPT_RETURN_IF_ERROR(storage_.SyncNow());
+  // What came while the loader had the databases.
+  for (const Keyspace* keyspace : keyspaces) {
+    const int database = keyspace->database();
+    events_.SetLive(database, pubsub_.HasEventSubscribers(database));
+  }
+  return SettingsChanged();
+}
+
+Status Server::SettingsChanged() {
+  // While data is loaded all these belong to the loader; BecomeReady() comes back to them.
+  if (storage_.loading()) return {};
+  memory_.ApplySettings();
+  events_.set_settings(MakeEventSettings());
+  return storage_.ApplySettings();
 }
 
 EventSettings Server::MakeEventSettings() const {
@@ -242,11 +258,12 @@ EventSettings Server::MakeEventSettings() const {
 void Server::ReportLoading() {
   const StorageFigures figures = storage_.Figures();
   const uint64_t total_bytes = std::max<uint64_t>(1, figures.loading_total_bytes);
-  supervisor_.Loading(
-      fmt::format("Loading: {} of {}, {} %", HumanBytes(figures.loading_loaded_bytes),
-                  HumanBytes(figures.loading_total_bytes),
-                  figures.loading_loaded_bytes * 100 / total_bytes),
-      kLoadingGoesOnForUs);
+  const std::string status = fmt::format(
+      "Loading: {} of {}, {} %, {} seconds left", HumanBytes(figures.loading_loaded_bytes),
+      HumanBytes(figures.loading_total_bytes), figures.loading_loaded_bytes * 100 / total_bytes,
+      figures.loading_eta_s);
+  log_.Notice("{}", status);
+  if (supervisor_.is_there()) supervisor_.Loading(status, kLoadingGoesOnForUs);
 }
 
 void Server::OnSignal(int number) {
@@ -314,11 +331,13 @@ void Server::Turn() {
   const Monitoring::Stopwatch stopwatch(monitoring_, "event-loop");
   is_in_turn_ = true;
   now_ms_ = clock_.NowMs();
-  memory_.BeginTurn(now_ms_);
-  events_.SetNow(now_ms_);
   const bool writes_wait = storage_.WritersMustWait();
-  // In front of commands, which see what lapsed as lapsed.
-  if (!storage_.loading() && !writes_wait && !storage_.log_failed()) events_.RunDue(kDueAtOnce);
+  if (!storage_.loading()) {
+    memory_.BeginTurn(now_ms_);
+    events_.SetNow(now_ms_);
+    // In front of commands, which see what lapsed as lapsed.
+    if (!writes_wait && !storage_.log_failed()) events_.RunDue(kDueAtOnce);
+  }
   running_.swap(ready_);
   for (Connection* connection : running_) connection->set_listed(false);
   batch_.Run(running_, now_ms_, writes_wait);
@@ -568,7 +587,7 @@ void Server::EveryTenthOfASecond() {
     CountMemory(*connection);
   }
   http_.CheckTime();
-  if (storage_.loading() && supervisor_.is_there()) ReportLoading();
+  if (storage_.loading()) ReportLoading();
 }
 
 // --- connections

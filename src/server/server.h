@@ -84,11 +84,7 @@ class Server final : public ServerControl,
   void UnpauseClients() override;
   ClientFigures client_figures() const override;
   bool IsLocal(const Session& session) const override;
-  Status SettingsChanged() override {
-    memory_.ApplySettings();
-    events_.set_settings(MakeEventSettings());
-    return storage_.ApplySettings();
-  }
+  Status SettingsChanged() override;
   void Stop() override;
   void AnswerAfterSave(const Session& session) override;
   Status Reload() override;
@@ -144,7 +140,7 @@ class Server final : public ServerControl,
   void OnSignal(int number);
   Status ListenForHttp();
   HttpAnswer AnswerHttp(std::string_view path);
-  // Tells the supervisor how far loading is.
+  // Tells the log and the supervisor how far loading is.
   void ReportLoading();
   // `maxmemory-clients`: keeps account of what a connection takes, and closes the largest ones
   // where all together take too much. Cost while they do not: a subtraction a connection in the

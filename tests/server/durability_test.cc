@@ -367,9 +367,24 @@ TEST_F(DurabilityTest, AServerThatLoadsSaysSoAndCanBeStopped) {
     }
     server().ExpectExit();
   }
-  // None of that has changed the data.
+  // None of that has changed the data. What clients ask for meanwhile holds once it is loaded.
   server().Restart({}, ServerProcess::Until::kListens);
+  Client subscriber = Connect();
+  EXPECT_NE(subscriber.Ask("SUBSCRIBE ampt:created:fresh").find("subscribe"), std::string::npos);
+  EXPECT_EQ(Ask("CONFIG SET maxmemory 1mb maxmemory-policy allkeys-lru appendfsync always"), "OK");
+  Client client = Connect();
+  EXPECT_EQ(client.Ask("MULTI"), "OK");
+  EXPECT_EQ(client.Ask("PUBLISH nowhere text"), "QUEUED");
+  EXPECT_EQ(client.Ask("EXEC"), "1) (integer) 0");
+  EXPECT_EQ(InfoNumber("loading"), 1) << "it was loaded too soon to say anything";
+  EXPECT_TRUE(WaitFor([this] { return server().Log().find("Loading: ") != std::string::npos; }));
+  EXPECT_EQ(Ask("CONFIG SET maxmemory 0"), "OK");
   EXPECT_TRUE(WaitFor([this] { return Ask("DBSIZE") == "(integer) 100000"; }));
+  EXPECT_EQ(Ask("SET fresh 1"), "OK");
+  const std::optional<Value> message = subscriber.Read();
+  ASSERT_TRUE(message);
+  EXPECT_NE(Render(*message).find("created"), std::string::npos);
+  EXPECT_EQ(Ask("DEBUG VERIFY"), "OK");
 }
 
 }  // namespace
