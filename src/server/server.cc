@@ -258,10 +258,10 @@ EventSettings Server::MakeEventSettings() const {
 void Server::ReportLoading() {
   const StorageFigures figures = storage_.Figures();
   const uint64_t total_bytes = std::max<uint64_t>(1, figures.loading_total_bytes);
-  const std::string status = fmt::format(
-      "Loading: {} of {}, {} %, {} seconds left", HumanBytes(figures.loading_loaded_bytes),
-      HumanBytes(figures.loading_total_bytes), figures.loading_loaded_bytes * 100 / total_bytes,
-      figures.loading_eta_s);
+  const std::string status =
+      fmt::format("Loading: {} of {}, {} %, {} seconds left",
+                  HumanBytes(figures.loading_loaded_bytes), HumanBytes(figures.loading_total_bytes),
+                  figures.loading_loaded_bytes * 100 / total_bytes, figures.loading_eta_s);
   log_.Notice("{}", status);
   if (supervisor_.is_there()) supervisor_.Loading(status, kLoadingGoesOnForUs);
 }
