@@ -62,7 +62,7 @@ std::string DefaultCommand(const std::string& name) {
   if (name == "redis") return fmt::format("redis-server{}", kRedisOptions);
   if (name == "valkey") return fmt::format("valkey-server{}", kRedisOptions);
   if (name == "ampt") {
-    return fmt::format("'{}' --port {{port}} --dir {{dir}} --appendonly no",
+    return fmt::format("'{}' --port {{port}} --dir {{dir}} --save '' --appendonly no",
                        BesideThisProgram("ampt-server"));
   }
   return "";
