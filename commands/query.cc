@@ -10,7 +10,7 @@ namespace ampt {
 namespace {
 
 // How far ahead of the page items are asked for: their cache misses overlap.
-constexpr int kPrefetchAhead = 10;
+constexpr int kPrefetchAhead = 16;
 
 Result<int64_t> ReadLimit(const std::optional<std::string_view>& word) {
   if (!word) return limits::kPageItemsDefault;
@@ -31,6 +31,7 @@ class Page {
     } else {
       at_ = stretch.has_end ? index.SeekBefore(stretch.end) : index.Last();
     }
+    at_.PrefetchFirst(reverse_ ? -kPrefetchAhead : kPrefetchAhead);
     SkipInvisible();
   }
 

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/assert.h"
+#include "base/prefetch.h"
 
 namespace ampt {
 
@@ -103,7 +104,7 @@ void HashIndex::Split(size_t at) {
   Segment* halves[2] = {NewSegment(depth), NewSegment(depth)};
   for (const Bucket& bucket : old->buckets) {
     for (int slot = 0; slot < kSlots; ++slot) {
-      if (bucket.tags[slot] != 0) __builtin_prefetch(bucket.items[slot]);
+      if (bucket.tags[slot] != 0) PrefetchLine(bucket.items[slot]);
     }
   }
   for (const Bucket& bucket : old->buckets) {
@@ -146,7 +147,7 @@ void HashIndex::Erase(Item* item, uint64_t hash) {
 
 void HashIndex::Prefetch(uint64_t hash) const {
   if (size_ == 0) return;
-  __builtin_prefetch(&directory_[SegmentOf(hash)]->buckets[BucketOf(hash)]);
+  PrefetchLine(&directory_[SegmentOf(hash)]->buckets[BucketOf(hash)]);
 }
 
 void HashIndex::PrefetchItem(uint64_t hash) const {
@@ -155,8 +156,8 @@ void HashIndex::PrefetchItem(uint64_t hash) const {
   const uint64_t match = MatchTags(&bucket, TagOf(hash));
   if (match == 0) return;
   const char* item = reinterpret_cast<const char*>(bucket.items[__builtin_ctzll(match) / 8]);
-  __builtin_prefetch(item);
-  __builtin_prefetch(item + 64);
+  PrefetchLine(item);
+  PrefetchLine(item + 64);
 }
 
 size_t HashIndex::Sample(uint64_t random, std::span<const Item*> items) const {
@@ -170,7 +171,7 @@ size_t HashIndex::Sample(uint64_t random, std::span<const Item*> items) const {
     const Bucket& bucket = segment->buckets[at];
     for (; slot < kSlots && found < items.size(); ++slot) {
       if (bucket.tags[slot] == 0) continue;
-      __builtin_prefetch(bucket.items[slot]);
+      PrefetchLine(bucket.items[slot]);
       items[found++] = bucket.items[slot];
     }
     at = at + 1 == kBuckets ? 0 : at + 1;

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/prefetch.h"
 
 namespace ampt {
 
@@ -76,7 +77,7 @@ bool DetachedItems::FreeSome(size_t nodes) {
     const size_t taken = count - std::min(count, left_);
     left_ -= count - taken;
     for (size_t i = taken; i < count; ++i) {
-      if (i + 8 < count) __builtin_prefetch(items[i + 8]);
+      if (i + 8 < count) PrefetchLine(items[i + 8]);
       Item::Destroy(allocator, items[i]);
     }
   });

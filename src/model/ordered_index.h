@@ -25,6 +25,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/prefetch.h"
 #include "model/index_text.h"
 #include "model/item.h"
 
@@ -47,6 +48,7 @@ class OrderedIndex {
       if (++position_ < leaf_->count) return;
       leaf_ = leaf_->next;
       position_ = 0;
+      if (leaf_ != nullptr) PrefetchLeaf(leaf_->next);
     }
     void Prev() {
       if (position_ > 0) {
@@ -54,7 +56,9 @@ class OrderedIndex {
         return;
       }
       leaf_ = leaf_->previous;
-      if (leaf_ != nullptr) position_ = leaf_->count - 1u;
+      if (leaf_ == nullptr) return;
+      position_ = leaf_->count - 1u;
+      PrefetchLeaf(leaf_->previous);
     }
     // Asks for the item some steps ahead (behind, if `step` < 0) to be brought into the cache, as
     // far as it is in the same node or the next.
@@ -70,12 +74,30 @@ class OrderedIndex {
         if (leaf == nullptr || (at += leaf->count) < 0) return;
       }
       const char* item = reinterpret_cast<const char*>(leaf->items[at]);
-      __builtin_prefetch(item);
-      __builtin_prefetch(item + 64);
+      PrefetchLine(item);
+      PrefetchLine(item + 64);
+    }
+
+    // Before walking that many steps: asks for the first of them (as Prefetch() does), and for the
+    // leaf behind.
+    void PrefetchFirst(int steps) const {
+      if (leaf_ == nullptr) return;
+      PrefetchLeaf(steps < 0 ? leaf_->previous : leaf_->next);
+      const int step = steps < 0 ? -1 : 1;
+      for (int at = 0; at != steps; at += step) Prefetch(at);
     }
 
    private:
     friend class OrderedIndex;
+    // Walking needs the count and the items, no heads.
+    static void PrefetchLeaf(const Leaf* leaf) {
+      if (leaf == nullptr) return;
+      PrefetchLine(leaf);
+      const char* const end = reinterpret_cast<const char*>(leaf->items + kLeafItems);
+      for (auto* at = reinterpret_cast<const char*>(leaf->items); at < end; at += 64) {
+        PrefetchLine(at);
+      }
+    }
     Cursor(const Leaf* leaf, uint32_t position) : leaf_(leaf), position_(position) {}
     const Leaf* leaf_ = nullptr;
     uint32_t position_ = 0;
@@ -218,7 +240,7 @@ class OrderedIndex {
   // Asks for a node's lines all at once: one miss's time instead of several.
   static void PrefetchNode(const Node* node, size_t bytes) {
     for (size_t i = 0; i < bytes; i += 64) {
-      __builtin_prefetch(reinterpret_cast<const char*>(node) + i);
+      PrefetchLine(reinterpret_cast<const char*>(node) + i);
     }
   }
   static constexpr size_t kSearchBytes = 384;  // header and heads
@@ -291,7 +313,7 @@ typename OrderedIndex<Order>::Place OrderedIndex<Order>::FindPlace(const Node* n
   // A long run (many items of one label) is worth asking for all at once: the misses overlap.
   if (high - low > 2) {
     const uint32_t step = (high - low + 15) / 16;
-    for (uint32_t i = low; i < high; i += step) __builtin_prefetch(items[i]);
+    for (uint32_t i = low; i < high; i += step) PrefetchLine(items[i]);
   }
   while (low < high) {
     const uint32_t middle = low + (high - low) / 2;
@@ -396,7 +418,7 @@ void OrderedIndex<Order>::Rebuild(Node* node, size_t prefix_size) {
   node->prefix_size = static_cast<uint16_t>(prefix_size);
   Item** items = ItemsOf(node);
   uint32_t* heads = HeadsOf(node);
-  for (uint32_t i = 0; i < node->count; ++i) __builtin_prefetch(items[i]);
+  for (uint32_t i = 0; i < node->count; ++i) PrefetchLine(items[i]);
   for (uint32_t i = 0; i < node->count; ++i) heads[i] = order_.TextOf(*items[i]).Head(prefix_size);
   if (node->count > 0) {
     std::string flat;
