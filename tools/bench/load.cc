@@ -51,9 +51,13 @@ void CatchInterrupts() {
 }
 
 void Batches::Add(const std::string_view* words, size_t count) {
+  AppendCommand(Begin(), words, count);
+}
+
+std::string* Batches::Begin() {
   if (requests_ % depth_ == 0) begins_.push_back(bytes_.size());
-  AppendCommand(&bytes_, words, count);
   requests_++;
+  return &bytes_;
 }
 
 std::string_view Batches::bytes_of(size_t batch) const {
@@ -73,12 +77,12 @@ struct Load::Connection {
 
   int fd;
   bool wants_to_write = false;
-  ReplyCounter counter;
+  std::unique_ptr<ReplyCounter> replies;
   std::deque<std::string_view> unsent;
   std::deque<Awaited> awaited;  // one entry a batch, oldest first
 };
 
-Load::Load(uint16_t port, size_t clients)
+Load::Load(uint16_t port, size_t clients, Protocol protocol)
     : epoll_fd_(epoll_create1(EPOLL_CLOEXEC)), buffer_(kBufferBytes) {
   prctl(PR_SET_TIMERSLACK, 1);  // an open loop must wake up in time; the default is 50 us late
   const sigset_t signals = Interrupts();
@@ -95,6 +99,7 @@ Load::Load(uint16_t port, size_t clients)
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     connections_.push_back(std::make_unique<Connection>());
     connections_.back()->fd = fd;
+    connections_.back()->replies = NewReplyCounter(protocol);
     event.data.ptr = connections_.back().get();
     epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
   }
@@ -205,7 +210,7 @@ size_t Load::Receive(Connection* connection, Histogram* latencies, uint64_t* rep
   if (n < 0) throw Failure(fmt::format("cannot read a reply: {}", std::strerror(errno)));
   if (n == 0) throw Failure("the server closed the connection");
   *reply_bytes += n;
-  const size_t complete = connection->counter.Feed({buffer_.data(), static_cast<size_t>(n)});
+  const size_t complete = connection->replies->Feed({buffer_.data(), static_cast<size_t>(n)});
   const int64_t now_ns = latencies != nullptr ? NowNs() : 0;
   for (size_t left = complete; left > 0;) {
     if (connection->awaited.empty()) throw Failure("the server sent a reply nobody asked for");

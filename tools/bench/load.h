@@ -25,8 +25,11 @@ class Batches {
  public:
   explicit Batches(size_t depth) : depth_(depth) {}
 
+  // A RESP command.
   void Add(std::initializer_list<std::string_view> words) { Add(words.begin(), words.size()); }
   void Add(const std::string_view* words, size_t count);
+  // Begins a request of any protocol: append its bytes to what this returns.
+  std::string* Begin();
 
   size_t size() const { return begins_.size(); }
   size_t requests() const { return requests_; }
@@ -52,7 +55,7 @@ struct LoadResult {
 class Load {
  public:
   // Throws Failure if a connection is refused.
-  Load(uint16_t port, size_t clients);
+  Load(uint16_t port, size_t clients, Protocol protocol = Protocol::kResp);
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;

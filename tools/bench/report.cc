@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <utility>
@@ -16,12 +17,38 @@ constexpr double kBusy = 0.95;
 const std::vector<std::pair<const char*, double>> kPercentiles = {
     {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}};
 
-// Median and range of one figure over the rounds.
-struct Spread {
-  double median = 0;
-  double low = 0;
-  double high = 0;
-};
+// Subject over baseline, round by round: neighbours in time are compared with each other.
+Spread RatioOf(const RowResult& result, double Sample::*figure) {
+  std::vector<double> values;
+  if (result.samples.size() < 2) return {};
+  const auto& baseline = result.samples[0];
+  const auto& subject = result.samples[1];
+  for (size_t i = 0; i < std::min(baseline.size(), subject.size()); i++) {
+    values.push_back(subject[i].*figure / (baseline[i].*figure));
+  }
+  return SpreadOf(std::move(values));
+}
+
+std::string RatioText(double ratio) {
+  return fmt::format("{:.2f}", ratio);
+}
+
+std::string WithRange(const Spread& spread, const std::function<std::string(double)>& text) {
+  if (spread.high == 0) return "–";
+  return fmt::format("{} ({}–{})", text(spread.median), text(spread.low), text(spread.high));
+}
+
+std::string Met(bool has_target, bool compared, bool met) {
+  if (!has_target || !compared) return "–";
+  return met ? "yes" : "no";
+}
+
+// Columns on a terminal, not bytes: the only characters beyond ASCII here are one column wide.
+size_t Width(const std::string& text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
+}
+
+}  // namespace
 
 Spread SpreadOf(std::vector<double> values) {
   if (values.empty()) return {};
@@ -38,18 +65,6 @@ Spread SpreadOf(const std::vector<Sample>& samples, double Sample::*figure) {
   return SpreadOf(std::move(values));
 }
 
-// Subject over baseline, round by round: neighbours in time are compared with each other.
-Spread RatioOf(const RowResult& result, double Sample::*figure) {
-  std::vector<double> values;
-  if (result.samples.size() < 2) return {};
-  const auto& baseline = result.samples[0];
-  const auto& subject = result.samples[1];
-  for (size_t i = 0; i < std::min(baseline.size(), subject.size()); i++) {
-    values.push_back(subject[i].*figure / (baseline[i].*figure));
-  }
-  return SpreadOf(std::move(values));
-}
-
 std::string RateText(double per_s) {
   if (per_s >= 9.995e5) return fmt::format("{:.2f}M", per_s / 1e6);
   if (per_s >= 1000) return fmt::format("{:.1f}k", per_s / 1e3);
@@ -60,21 +75,20 @@ std::string MicrosecondsText(double us) {
   return fmt::format("{:.{}f}", us, us < 10 ? 2 : us < 100 ? 1 : 0);
 }
 
-std::string WithRange(const Spread& spread, const std::function<std::string(double)>& text) {
-  return fmt::format("{} ({}–{})", text(spread.median), text(spread.low), text(spread.high));
+void WriteFile(const std::string& path, std::string_view text) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::error_code ignored;  // what matters is whether the file can be written
+  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
+  std::ofstream file(path);
+  file << text;
+  file.close();
+  if (!file) throw Failure(fmt::format("cannot write {}", path));
 }
 
-std::string Met(bool has_target, bool compared, bool met) {
-  if (!has_target || !compared) return "–";
-  return met ? "yes" : "no";
+std::string Plot(const Settings& settings, const std::string& file, const Chart& chart) {
+  WriteFile(fmt::format("{}/{}.svg", settings.plots_dir, file), Svg(chart));
+  return fmt::format("![{}]({}.svg)\n", chart.title, file);
 }
-
-// Columns on a terminal, not bytes: the only characters beyond ASCII here are one column wide.
-size_t Width(const std::string& text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
-}
-
-}  // namespace
 
 std::string Table::Text() const {
   std::vector<size_t> widths(lines_[0].size(), 3);
@@ -100,34 +114,64 @@ std::string Table::Text() const {
 
 namespace {
 
+// The baseline and the subject, with what is between them.
 std::string ClosedLoopTable(const Results& results) {
-  const auto& names = results.names;
-  const bool compared = names.size() > 1;
+  const size_t shown = std::min<size_t>(results.names.size(), 2);
+  const bool compared = shown == 2;
   std::vector<std::string> header{"row", "P"};
-  for (const auto& name : names) header.push_back(name + " req/s");
+  for (size_t i = 0; i < shown; i++) header.push_back(results.names[i] + " req/s");
   header.push_back("ratio");
-  for (const auto& name : names) header.push_back(name + " us");
+  for (size_t i = 0; i < shown; i++) header.push_back(results.names[i] + " us");
   header.insert(header.end(), {"CPU ratio", "target", "met"});
   Table table(std::move(header));
   for (const RowResult& result : results.rows) {
     const Row& row = result.row;
     std::vector<std::string> line{row.name, std::to_string(row.depth)};
-    for (const auto& samples : result.samples) {
+    const Spread speed = RatioOf(result, &Sample::requests_per_s);
+    const Spread cpu = RatioOf(result, &Sample::cpu_us);
+    const bool has_ratio = compared && cpu.median > 0;
+    for (size_t i = 0; i < shown; i++) {
+      const auto& samples = result.samples[i];
       const bool held_back = SpreadOf(samples, &Sample::generator_busy).median > kBusy &&
                              SpreadOf(samples, &Sample::server_busy).median < kBusy;
       line.push_back(WithRange(SpreadOf(samples, &Sample::requests_per_s), RateText) +
                      (held_back ? "*" : ""));
     }
-    const Spread speed = RatioOf(result, &Sample::requests_per_s);
-    const Spread cpu = RatioOf(result, &Sample::cpu_us);
-    line.push_back(compared ? fmt::format("{:.2f}", speed.median) : "–");
-    for (const auto& samples : result.samples) {
-      line.push_back(WithRange(SpreadOf(samples, &Sample::cpu_us), MicrosecondsText));
+    line.push_back(has_ratio ? RatioText(speed.median) : "–");
+    for (size_t i = 0; i < shown; i++) {
+      line.push_back(WithRange(SpreadOf(result.samples[i], &Sample::cpu_us), MicrosecondsText));
     }
-    line.push_back(
-        compared ? WithRange(cpu, [](double ratio) { return fmt::format("{:.2f}", ratio); }) : "–");
+    line.push_back(has_ratio ? WithRange(cpu, RatioText) : "–");
     line.push_back(row.target > 0 ? fmt::format("<= {}", row.target) : "–");
-    line.push_back(Met(row.target > 0, compared, cpu.median <= row.target));
+    line.push_back(Met(row.target > 0, has_ratio, cpu.median <= row.target));
+    table.Add(std::move(line));
+  }
+  return table.Text();
+}
+
+// CPU time of all servers, for those rows that one beyond the first two took part in.
+std::string RivalsTable(const Results& results) {
+  const size_t servers = results.names.size();
+  std::vector<std::string> header{"CPU us per request", "P"};
+  header.insert(header.end(), results.names.begin(), results.names.end());
+  for (size_t i = 2; i < servers; i++) {
+    header.push_back(fmt::format("{} / {}", results.names[1], results.names[i]));
+  }
+  Table table(std::move(header));
+  for (const RowResult& result : results.rows) {
+    const auto& samples = result.samples;
+    if (std::all_of(samples.begin() + 2, samples.end(), [](auto& s) { return s.empty(); })) {
+      continue;
+    }
+    std::vector<std::string> line{result.row.name, std::to_string(result.row.depth)};
+    std::vector<double> us;
+    for (const auto& of_server : samples) {
+      us.push_back(SpreadOf(of_server, &Sample::cpu_us).median);
+      line.push_back(WithRange(SpreadOf(of_server, &Sample::cpu_us), MicrosecondsText));
+    }
+    for (size_t i = 2; i < servers; i++) {
+      line.push_back(us[1] > 0 && us[i] > 0 ? RatioText(us[1] / us[i]) : "–");
+    }
     table.Add(std::move(line));
   }
   return table.Text();
@@ -140,6 +184,7 @@ std::string OpenLoopTable(const Settings& settings, const Results& results) {
   Table table(std::move(header));
   for (const RowResult& result : results.rows) {
     for (size_t i = 0; i < results.names.size(); i++) {
+      if (result.samples[i].empty()) continue;
       const Histogram& latencies = result.latencies[i];
       std::vector<std::string> line{
           result.row.name, std::to_string(result.row.depth), results.names[i],
@@ -157,15 +202,17 @@ std::string OpenLoopTable(const Settings& settings, const Results& results) {
 }
 
 std::string MemoryTable(const Results& results) {
-  const bool compared = results.names.size() > 1;
   std::vector<std::string> header{"bytes per item (RSS)"};
   for (const auto& name : results.names) header.push_back(name);
   header.insert(header.end(), {"ratio", "target", "met"});
   Table table(std::move(header));
   for (const auto& [row, bytes] : results.memory) {
     std::vector<std::string> line{row.name};
-    for (const double value : bytes) line.push_back(fmt::format("{:.0f}", value));
-    line.push_back(compared ? fmt::format("{:.2f}", bytes[1] / bytes[0]) : "–");
+    for (const double value : bytes) {
+      line.push_back(value > 0 ? fmt::format("{:.0f}", value) : "–");
+    }
+    const bool compared = bytes.size() > 1 && bytes[0] > 0 && bytes[1] > 0;
+    line.push_back(compared ? RatioText(bytes[1] / bytes[0]) : "–");
     line.push_back(fmt::format("<= {:.0f}", row.target_bytes));
     line.push_back(Met(true, compared, compared && bytes[1] <= row.target_bytes));
     table.Add(std::move(line));
@@ -232,18 +279,29 @@ std::string RowJson(const Results& results, const RowResult& result) {
 
 }  // namespace
 
+std::string Heading(const Settings& settings) {
+  std::vector<std::string> names;
+  for (const ServerSpec& server : settings.servers) names.push_back(server.name);
+  const auto absent = AbsentPrograms();
+  return fmt::format(
+      "{} · Linux {} · {} · {} clients · {} rounds: median (lowest–highest){}\n\n", ProcessorName(),
+      KernelRelease(), fmt::join(names, ", "), settings.clients, settings.rounds,
+      absent.empty()
+          ? ""
+          : fmt::format("\nNot installed here, so left out: {}.", fmt::join(absent, ", ")));
+}
+
 std::string MarkdownReport(const Settings& settings, const Results& results) {
-  std::string text = fmt::format(
-      "{} · Linux {} · {} · {} clients · {} rounds: median (lowest–highest)\n\n", ProcessorName(),
-      KernelRelease(), fmt::join(results.versions, ", "), settings.clients, settings.rounds);
+  std::string text = fmt::format("{}\n\n", fmt::join(results.versions, ", "));
   if (!results.rows.empty()) {
     text += settings.rate > 0 ? OpenLoopTable(settings, results) : ClosedLoopTable(results);
     text += "\n";
+    if (text.find(")*") != std::string::npos) {
+      text += "\\* the load generator was the limit: believe the CPU ratio\n\n";
+    }
+    if (results.names.size() > 2 && settings.rate == 0) text += RivalsTable(results) + "\n";
   }
   if (!results.memory.empty()) text += MemoryTable(results) + "\n";
-  if (text.find(")*") != std::string::npos) {
-    text += "* the load generator was the limit: believe the CPU ratio\n";
-  }
   return text;
 }
 

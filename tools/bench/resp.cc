@@ -14,8 +14,6 @@
 namespace ampt::bench {
 namespace {
 
-constexpr size_t kMaxLineBytes = 64 * 1024;
-
 int64_t LengthIn(std::string_view line) {
   int64_t length = 0;
   const auto [end, error] = std::from_chars(line.data() + 1, line.data() + line.size(), length);
@@ -45,44 +43,11 @@ void AppendCommand(std::string* out, std::initializer_list<std::string_view> wor
   AppendCommand(out, words.begin(), words.size());
 }
 
-size_t ReplyCounter::Feed(std::string_view bytes) {
-  size_t complete = 0;
-  while (!bytes.empty()) {
-    if (body_left_ > 0) {
-      const size_t passed = std::min<uint64_t>(body_left_, bytes.size());
-      bytes.remove_prefix(passed);
-      body_left_ -= passed;
-      if (body_left_ == 0) complete += EndElement();
-      continue;
-    }
-    const size_t end = bytes.find('\n');
-    if (end == std::string_view::npos) {
-      line_.append(bytes);
-      if (line_.size() > kMaxLineBytes) throw Failure("not RESP2: a line without an end");
-      break;
-    }
-    if (line_.empty()) {
-      complete += TakeLine(bytes.substr(0, end));
-    } else {
-      line_.append(bytes.substr(0, end));
-      complete += TakeLine(line_);
-      line_.clear();
-    }
-    bytes.remove_prefix(end + 1);
-  }
-  return complete;
-}
-
-// `line` ends before its '\n'.
-bool ReplyCounter::TakeLine(std::string_view line) {
-  if (line.size() < 2 || line.back() != '\r') {
-    throw Failure(fmt::format("not a RESP2 reply: '{}'", line));
-  }
-  line.remove_suffix(1);
+bool RespReplyCounter::TakeLine(std::string_view line) {
   switch (line[0]) {
     case '+':
     case ':':
-      return EndElement();
+      return EndBody();
     case '-':
       throw Failure(fmt::format("error reply: {}", line.substr(1)));
     case '$':
@@ -91,7 +56,7 @@ bool ReplyCounter::TakeLine(std::string_view line) {
       if (length < 0) throw Failure("null reply: something that was loaded is missing");
       if (line[0] == '*') {
         elements_ += length;
-        return EndElement();
+        return EndBody();
       }
       body_left_ = length + 2;
       return false;
@@ -101,7 +66,7 @@ bool ReplyCounter::TakeLine(std::string_view line) {
   }
 }
 
-bool ReplyCounter::EndElement() {
+bool RespReplyCounter::EndBody() {
   if (--elements_ > 0) return false;
   elements_ = 1;
   return true;
@@ -141,9 +106,9 @@ void Client::Receive() {
   received_.append(buffer, n);
 }
 
-Reply Client::Ask(std::initializer_list<std::string_view> words) {
+Reply Client::Ask(const std::string_view* words, size_t count) {
   std::string request;
-  AppendCommand(&request, words);
+  AppendCommand(&request, words, count);
   for (std::string_view left = request; !left.empty();) {
     const ssize_t n = send(fd_, left.data(), left.size(), MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;

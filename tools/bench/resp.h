@@ -5,38 +5,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
-namespace ampt::bench {
+#include "tools/bench/protocol.h"
 
-// Ends the benchmark: a server failed, or replied what it must not. what() is for the person at the
-// terminal. Thrown anywhere in this tool, caught in main.
-struct Failure : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+namespace ampt::bench {
 
 // Appends one command as an array of bulk strings.
 void AppendCommand(std::string* out, std::initializer_list<std::string_view> words);
 void AppendCommand(std::string* out, const std::string_view* words, size_t count);
 
-// Counts complete replies in a stream of bytes cut anywhere. Bodies are skipped, not copied: a
-// reply of one line costs about 10 ns.
-class ReplyCounter {
- public:
-  // How many replies `bytes` completed. Throws Failure on an error reply at any depth, on a null
-  // (every request of this benchmark finds what it asks for; a miss would measure less work) and on
-  // what is not RESP2.
-  size_t Feed(std::string_view bytes);
-
+// A reply of one line costs about 10 ns.
+class RespReplyCounter final : public LineReplyCounter {
  private:
-  bool TakeLine(std::string_view line);
-  bool EndElement();
+  bool TakeLine(std::string_view line) override;
+  bool EndBody() override;
 
-  std::string line_;        // the beginning of a line whose end has not come yet
-  uint64_t body_left_ = 0;  // bytes of a bulk string, with its line end, still to pass
-  uint64_t elements_ = 1;   // elements missing from the current reply, the reply itself included
+  uint64_t elements_ = 1;  // elements missing from the current reply, the reply itself included
 };
 
 // A reply to Client::Ask: its type byte, and the text behind it (a bulk string's body).
@@ -57,7 +43,10 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   // Sends a command and waits for its reply, which may be anything but an array or a null.
-  Reply Ask(std::initializer_list<std::string_view> words);
+  Reply Ask(std::initializer_list<std::string_view> words) {
+    return Ask(words.begin(), words.size());
+  }
+  Reply Ask(const std::string_view* words, size_t count);
 
  private:
   void Receive();

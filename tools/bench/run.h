@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/bench/contender.h"
 #include "tools/bench/histogram.h"
 #include "tools/bench/rows.h"
 #include "tools/bench/servers.h"
@@ -17,27 +18,20 @@ struct Settings {
   std::vector<ServerSpec> servers;
   size_t rounds = 5;
   size_t clients = 50;
-  double rate = 0;  // requests per second of the open loop; 0: closed loop
-};
-
-// One run of one row on one server.
-struct Sample {
-  double requests_per_s = 0;
-  double cpu_us = 0;          // of the server, per request
-  double server_busy = 0;     // share of the time that one core was used; over 1: several threads
-  double generator_busy = 0;  // near 1: the generator, not the server, set requests_per_s
-  double reply_bytes = 0;     // per request
+  double rate = 0;        // requests per second of the open loop; 0: closed loop
+  std::string plots_dir;  // of the drawings
 };
 
 struct RowResult {
   Row row;
-  std::vector<std::vector<Sample>> samples;  // by server, by round
-  std::vector<Histogram> latencies;          // by server, all rounds; open loop only
+  // By server, by round; no rounds where a server has no word for it.
+  std::vector<std::vector<Sample>> samples;
+  std::vector<Histogram> latencies;  // by server, all rounds; open loop only
 };
 
 struct MemoryResult {
   MemoryRow row;
-  std::vector<double> bytes_per_item;  // by server
+  std::vector<double> bytes_per_item;  // by server; 0: it cannot hold them
 };
 
 struct Results {
@@ -49,7 +43,8 @@ struct Results {
 
 // Runs everything, with a line on standard error for each step. Throws Failure as soon as a server
 // fails. The rows of one data set share servers that are loaded once; a row that fills an empty
-// server gets a new one for each run.
+// server gets a new one for each run. Servers beyond the second run at most kRoundsOfOthers rounds.
+constexpr size_t kRoundsOfOthers = 2;
 Results RunAll(const Settings& settings, const std::vector<Row>& rows,
                const std::vector<MemoryRow>& memory_rows, uint64_t keys);
 

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <thread>
 
+#include "tools/bench/iproto.h"
 #include "tools/bench/resp.h"
 
 namespace ampt::bench {
@@ -35,9 +36,6 @@ using std::chrono::steady_clock;
 constexpr auto kStartPatience = seconds(60);
 constexpr auto kStopPatience = seconds(10);
 constexpr auto kPoll = milliseconds(5);
-
-constexpr std::string_view kRedisOptions =
-    " --port {port} --bind 127.0.0.1 --dir {dir} --save '' --appendonly no";
 
 // The program of that name on PATH, or "".
 std::string OnPath(const std::string& program) {
@@ -52,20 +50,31 @@ std::string OnPath(const std::string& program) {
   return "";
 }
 
-std::string BesideThisProgram(const std::string& program) {
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return self.parent_path() / program;
-}
+// The servers there is a name for. `command` begins with {program}.
+struct Rival {
+  std::string_view name;
+  std::string_view program;  // on PATH, but for ours
+  std::string_view command;
+  Protocol protocol;
+  std::string_view start_program;
+};
+constexpr std::string_view kRedisCommand =
+    "{program} --port {port} --bind 127.0.0.1 --dir {dir} --save '' --appendonly no";
+constexpr std::string_view kOurs = "ampt-server";
+const Rival kRivals[] = {
+    {"redis", "redis-server", kRedisCommand, Protocol::kResp, ""},
+    {"ampt", kOurs, "'{program}' --port {port} --dir {dir} --save '' --appendonly no",
+     Protocol::kResp, ""},
+    {"valkey", "valkey-server", kRedisCommand, Protocol::kResp, ""},
+    // One thread that works, as the others have; so much memory that nothing is evicted.
+    {"memcached", "memcached",
+     "{program} -p {port} -l 127.0.0.1 -U 0 -t 1 -m 65536 -c 11000 -u \"$(id -un)\"",
+     Protocol::kMemcached, ""},
+    {"tarantool", "tarantool", "{program} {dir}/start.lua", Protocol::kIproto, kTarantoolProgram},
+};
 
-std::string DefaultCommand(const std::string& name) {
-  if (name == "redis") return fmt::format("redis-server{}", kRedisOptions);
-  if (name == "valkey") return fmt::format("valkey-server{}", kRedisOptions);
-  if (name == "ampt") {
-    return fmt::format("'{}' --port {{port}} --dir {{dir}} --save '' --appendonly no",
-                       BesideThisProgram("ampt-server"));
-  }
-  return "";
+bool IsInstalled(const Rival& rival) {
+  return rival.program == kOurs || !OnPath(std::string(rival.program)).empty();
 }
 
 std::string Replace(std::string text, std::string_view what, std::string_view with) {
@@ -73,6 +82,49 @@ std::string Replace(std::string text, std::string_view what, std::string_view wi
     text.replace(at, what.size(), with);
   }
   return text;
+}
+
+ServerSpec SpecOf(const Rival& rival) {
+  const std::string program(rival.program);
+  return {std::string(rival.name),
+          Replace(std::string(rival.command), "{program}",
+                  rival.program == kOurs ? DirectoryOfThisProgram() + "/" + program : program),
+          rival.protocol, rival.start_program};
+}
+
+// The first line that a server sends, after `request`; "" where nothing comes within a second.
+std::string FirstLine(uint16_t port, std::string_view request) {
+  const int fd = Connect(port);
+  if (fd < 0) return "";
+  const timeval patience{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+  std::string line;
+  for (char c; recv(fd, &c, 1, 0) == 1 && c != '\n';) line.push_back(c);
+  close(fd);
+  return line;
+}
+
+// The beginning of its first line, behind which the version stands, of what has no INFO.
+struct Greeting {
+  Protocol protocol;
+  std::string_view request;
+  std::string_view reply;
+};
+constexpr Greeting kGreetings[] = {
+    {Protocol::kMemcached, "version\r\n", "VERSION "},
+    {Protocol::kIproto, "", "Tarantool "},
+};
+// Its version; "" as long as it does not serve.
+std::string AskVersion(Protocol protocol, uint16_t port) {
+  for (const Greeting& greeting : kGreetings) {
+    if (greeting.protocol != protocol) continue;
+    const std::string line = FirstLine(port, greeting.request);
+    if (!line.starts_with(greeting.reply)) return "";
+    const std::string version = line.substr(greeting.reply.size());
+    return version.substr(0, version.find_first_of(" \r"));
+  }
+  return "";
 }
 
 // Free now; that it stays free until the server binds it is likely, not certain.
@@ -135,25 +187,39 @@ uint64_t SumOfKilobytes(const std::string& path, std::initializer_list<std::stri
 
 }  // namespace
 
+std::string DirectoryOfThisProgram() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
 std::vector<ServerSpec> DefaultServers() {
   std::vector<ServerSpec> servers;
-  for (const std::string name : {"redis", "ampt", "valkey"}) {
-    if (name == "valkey" && OnPath("valkey-server").empty()) continue;
-    servers.push_back({name, DefaultCommand(name)});
+  for (const Rival& rival : kRivals) {
+    // Without a baseline there is nothing to compare with: let its start fail, and say why.
+    if (&rival == kRivals || IsInstalled(rival)) servers.push_back(SpecOf(rival));
   }
   return servers;
 }
 
+std::vector<std::string> AbsentPrograms() {
+  std::vector<std::string> programs;
+  for (const Rival& rival : kRivals) {
+    if (!IsInstalled(rival)) programs.emplace_back(rival.program);
+  }
+  return programs;
+}
+
 ServerSpec ParseServer(const std::string& text) {
   const size_t equals = text.find('=');
-  const std::string name = text.substr(0, equals);
-  const std::string command =
-      equals == std::string::npos ? DefaultCommand(name) : text.substr(equals + 1);
-  if (name.empty() || command.empty()) {
-    throw Failure(
-        fmt::format("--server {}: give name=command, or one of redis, ampt, valkey", text));
+  if (equals != std::string::npos && equals > 0 && equals + 1 < text.size()) {
+    return {text.substr(0, equals), text.substr(equals + 1)};
   }
-  return {name, command};
+  std::string names;
+  for (const Rival& rival : kRivals) {
+    if (text == rival.name) return SpecOf(rival);
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", rival.name);
+  }
+  throw Failure(fmt::format("--server {}: give name=command, or one of {}", text, names));
 }
 
 Cores ChooseCores() {
@@ -177,12 +243,9 @@ void PinTo(int core) {
 }
 
 Server::Server(const ServerSpec& spec, int core)
-    : core_(core),
-      name_(spec.name),
-      version_(spec.name),
-      directory_(NewDirectory()),
-      port_(FreePort()) {
-  command_ = Replace(Replace(spec.command, "{port}", std::to_string(port_)), "{dir}", directory_);
+    : spec_(spec), core_(core), version_(spec.name), directory_(NewDirectory()), port_(FreePort()) {
+  command_ = InDirectory(spec.command);
+  if (!spec.program.empty()) std::ofstream(directory_ + "/start.lua") << InDirectory(spec.program);
   try {
     Launch();
     Identify();
@@ -198,6 +261,10 @@ Server::~Server() {
   RemoveDirectory(directory_);
 }
 
+std::string Server::InDirectory(std::string_view text) const {
+  return Replace(Replace(std::string(text), "{port}", std::to_string(port_)), "{dir}", directory_);
+}
+
 void Server::Launch() {
   const std::string log = directory_ + "/server.log";
   const pid_t parent = getpid();
@@ -209,7 +276,7 @@ void Server::Launch() {
     AwaitReady();
   } catch (const Failure& failure) {
     throw Failure(
-        fmt::format("{}: {}\ncommand: {}\n{}", name_, failure.what(), command_, Autopsy()));
+        fmt::format("{}: {}\ncommand: {}\n{}", spec_.name, failure.what(), command_, Autopsy()));
   }
 }
 
@@ -224,16 +291,25 @@ void Server::AwaitReady() {
   const auto deadline = steady_clock::now() + kStartPatience;
   while (steady_clock::now() < deadline) {
     if (Ended()) throw Failure("the server did not start");
-    if (const int fd = Connect(port_); fd >= 0) {
-      close(fd);
-      if (!Client(port_).Ask({"PING"}).error()) return;  // else: it is still loading
-    }
+    if (IsReady()) return;
     std::this_thread::sleep_for(kPoll);
   }
-  throw Failure("the server does not answer PING");
+  throw Failure("the server does not answer");
+}
+
+bool Server::IsReady() {
+  const int fd = Connect(port_);
+  if (fd < 0) return false;
+  close(fd);
+  if (spec_.protocol != Protocol::kResp) return !AskVersion(spec_.protocol, port_).empty();
+  return !Client(port_).Ask({"PING"}).error();  // else: it is still loading
 }
 
 void Server::Identify() {
+  if (spec_.protocol != Protocol::kResp) {
+    version_ = fmt::format("{} {}", spec_.name, AskVersion(spec_.protocol, port_));
+    return;
+  }
   Client client(port_);
   speaks_ampt_ = !client.Ask({"AMPT.COUNT", "*"}).error();
   const std::string info = client.Ask({"INFO", "server"}).text;

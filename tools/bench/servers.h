@@ -6,20 +6,32 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "tools/bench/protocol.h"
 
 namespace ampt::bench {
 
 struct ServerSpec {
   std::string name;
   std::string command;  // for sh; {port} and {dir} are replaced
+  Protocol protocol = Protocol::kResp;
+  // What start.lua in {dir} is to hold, with {port} and {dir} replaced; "": no such file.
+  std::string_view program = "";
 };
 
-// The servers `make bench` compares: redis, ampt (the ampt-server beside this program) and, where
-// it is installed, valkey. The first is the baseline, the second the subject.
+// The servers `make bench` compares, those of them that are installed: redis, ampt (the ampt-server
+// beside this program), valkey, memcached, tarantool. The first is the baseline, the second the
+// subject.
 std::vector<ServerSpec> DefaultServers();
+// Where the programs built with this one are.
+std::string DirectoryOfThisProgram();
+// The programs of those that are not installed.
+std::vector<std::string> AbsentPrograms();
 
-// "name=command", or the name of a default server. Throws Failure on anything else.
+// "name=command", which speaks RESP, or the name of a default server. Throws Failure on anything
+// else.
 ServerSpec ParseServer(const std::string& text);
 
 // Two cores that do not disturb each other, or -1 and -1 (anywhere) where this process has only
@@ -36,7 +48,7 @@ void PinTo(int core);
 // A running server. Dies with this process, however that ends.
 class Server {
  public:
-  // Starts it and waits until it answers PING. Throws Failure, with the end of the server's output,
+  // Starts it and waits until it answers. Throws Failure, with the end of the server's output,
   // if it ends before or takes over a minute.
   Server(const ServerSpec& spec, int core);
   // Stops it and removes its directory.
@@ -44,9 +56,10 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return spec_.name; }
   const std::string& version() const { return version_; }  // "redis 7.0.15", or the name alone
   uint16_t port() const { return port_; }
+  Protocol protocol() const { return spec_.protocol; }
   // Whether it knows the AMPT commands.
   bool speaks_ampt() const { return speaks_ampt_; }
 
@@ -67,12 +80,14 @@ class Server {
  private:
   void Launch();
   void AwaitReady();
+  bool IsReady();
   void Identify();
+  std::string InDirectory(std::string_view text) const;
   bool Ended();
   void Stop();
 
+  const ServerSpec spec_;
   int core_;
-  std::string name_;
   std::string version_;
   std::string directory_;
   std::string command_;
