@@ -21,7 +21,7 @@ LUA := lua5.1 lua5.1-cjson lua5.1-bitop
 CPPFLAGS += -I. -Isrc -MMD -MP $(shell pkg-config --cflags $(LUA) 2>/dev/null)
 CXXFLAGS += -std=c++20 -g -Wall -Wextra -Wno-missing-field-initializers -fno-strict-aliasing \
             -fno-omit-frame-pointer
-LDLIBS   += -luv -lxxhash -lfmt -llz4 -lssl -lcrypto $(shell pkg-config --libs $(LUA) 2>/dev/null) -lpthread
+LDLIBS   += -luv -lxxhash -lfmt -llz4 -lssl -lcrypto $(shell pkg-config --libs $(LUA) 2>/dev/null) -lboost_context -lpthread
 ifeq ($(MODE),release)
   CXXFLAGS += -O2
   LDLIBS   += -ljemalloc
@@ -37,9 +37,11 @@ endif
 
 CORE_SRC   := $(wildcard src/base/*.cc src/model/*.cc src/event/*.cc commands/*.cc)
 SERVER_SRC := $(wildcard persistence/*.cc) $(filter-out src/server/main.cc,$(wildcard src/server/*.cc))
-UNIT_SRC   := $(wildcard tests/unit/*.cc tests/oracle/*.cc tests/crash/*.cc)
+UNIT_SRC   := $(wildcard tests/unit/*.cc tests/oracle/*.cc tests/crash/*.cc tests/bench/*.cc)
 WIRE_SRC   := $(wildcard tests/server/*.cc)
 BENCH_OBJ  := $(patsubst %.cc,$B/obj/%.o,$(wildcard tools/bench/*.cc))
+# What of the benchmark has unit tests: no sockets, no clock.
+BENCH_PURE := $B/obj/tools/bench/iproto.o $B/obj/tools/bench/svg.o
 
 CORE_OBJ   := $(CORE_SRC:%.cc=$B/obj/%.o)
 SERVER_OBJ := $(SERVER_SRC:%.cc=$B/obj/%.o)
@@ -52,9 +54,10 @@ help:
 	@echo 'make run      install what is needed, build, start on 127.0.0.1:6379 with conf/ampt.conf'
 	@echo 'make build    build the optimised server: build/ampt-server'
 	@echo 'make test     all tests; ends with "N passed, N failed"'
+	@echo 'make test-clients  libraries of other languages, and on top of clients, against the server'
 	@echo 'make asan     the same tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make fuzz     the libFuzzer targets, a bounded run each (SECONDS_EACH=20)'
-	@echo 'make bench    ampt-server beside redis-server: a table of ratios'
+	@echo 'make bench    ampt-server beside redis-server and others: tables and plots in build/bench'
 	@echo 'make tidy     layer rules, clang-format and clang-tidy'
 	@echo 'make install  build and install below PREFIX (default /usr/local)'
 	@echo 'make deb      a Debian package: build/ampt-server_*.deb'
@@ -90,7 +93,7 @@ $B/ampt-server: $(MAIN_OBJ) $B/libserver.a $B/libcore.a
 $B/ampt-check: $B/obj/tools/check/main.o $B/libserver.a $B/libcore.a
 	g++ $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$B/unit-tests: $(UNIT_OBJ) $B/libserver.a $B/libcore.a
+$B/unit-tests: $(UNIT_OBJ) $(BENCH_PURE) $B/libserver.a $B/libcore.a
 	g++ $(LDFLAGS) -o $@ $^ $(LDLIBS) -lgtest -lgtest_main
 
 $B/wire-tests: $(WIRE_OBJ) $B/libserver.a $B/libcore.a
@@ -112,13 +115,19 @@ $B/fuzz/%: $B/fuzz/obj/tests/fuzz/%.o $(FUZZ_CORE)
 	$(CLANGXX) -fsanitize=fuzzer,address,undefined -o $@ $^ -lfmt -lxxhash -llz4
 
 # --- running, testing, measuring ------------------------------------------------------------------
-.PHONY: run test asan fuzz bench readme tidy
+.PHONY: run test test-clients asan fuzz bench readme tidy
 run: build
 	@tools/run $B/ampt-server conf/ampt.conf $(ARGS)
 
 test: test-deps
 	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server $B/unit-tests $B/wire-tests
 	@B=$B tests/run
+
+# Not part of the tests: it installs a good deal. AMPT_SERVER=redis-server tries them on Redis.
+test-clients: test-deps
+	@tools/install-packages clients
+	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server
+	@B=$B tests/clients/run libraries
 
 asan:
 	@$(MAKE) --no-print-directory MODE=asan test
@@ -133,6 +142,7 @@ fuzz: deps
 
 bench: deps
 	@tools/install-packages bench
+	@tools/install-packages rivals || echo 'make bench: going on without those'
 	@$(MAKE) --no-print-directory -j$$(nproc) $B/ampt-server $B/ampt-bench
 	$B/ampt-bench $(BENCHFLAGS)
 

@@ -187,6 +187,7 @@ def users_and_tls():
 
 
 def main():
+    print("version", redis.__version__)
     client = redis.Redis(host="127.0.0.1", port=PORT)
     plain(client)
     pipelines(client)

@@ -24,6 +24,7 @@ check_like() {
   fi
 }
 
+echo "version $(redis-cli --version | cut -d ' ' -f 2)"
 for protocol in 2 3; do
   cli() { redis-cli "-$protocol" -p "$PORT" "$@"; }
   in_resp="in RESP$protocol"
@@ -81,9 +82,11 @@ check_like "--stat" "5252*" "$(cli -i 0.01 --stat 2>/dev/null | first_lines 3)"
 check_like "--latency" "*[0-9]*" "$(timeout 2 redis-cli -p "$PORT" --raw --latency 2>/dev/null </dev/null)"
 check_like "hints: COMMAND DOCS" "*summary*" "$(cli COMMAND DOCS GET)"
 check_like "help of an AMPT command" "*AMPT.GETBYLABEL*expression*" "$(cli help AMPT.GETBYLABEL)"
-# A subscriber that ends with its pipe. What is published before it listens has no receiver.
+# What is published before it listens has no receiver. The subscriber ends as it writes to a pipe
+# that is closed: with what is published next.
 publish_until_heard() {
   until [[ $(cli PUBLISH "$1" "$2") == 1 ]]; do :; done
+  until [[ $(cli PUBLISH "$1" "$2") == 0 ]]; do :; done
 }
 for protocol in 2 3; do
   publish_until_heard news hello &

@@ -1,8 +1,18 @@
 'use strict';
-// The one helper of the Node.js clients' checks: a TAP line for each.
+// What the Node.js clients' checks share: a TAP line for each.
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
 const { isDeepStrictEqual, inspect } = require('node:util');
 
-exports.check = (name, actual, expected = true) => {
+// The version of an installed package, for the runner's table.
+exports.printVersion = (name) => {
+  const text = readFileSync(join(process.env.NODE_PATH, name, 'package.json'), 'utf8');
+  console.log(`version ${JSON.parse(text).version}`);
+};
+
+// check(name, actual): it is true; check(name, actual, expected): it is that, also undefined.
+exports.check = (name, actual, ...rest) => {
+  const expected = rest.length > 0 ? rest[0] : true;
   if (isDeepStrictEqual(actual, expected)) {
     console.log(`ok - ${name}`);
   } else {

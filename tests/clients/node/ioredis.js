@@ -2,9 +2,10 @@
 // ioredis: its connect sequence, pipelines, binary data, scan streams, and every value type.
 const { readFileSync } = require('node:fs');
 const { Redis } = require('ioredis');
-const { check, errorOf, values } = require('./check.js');
+const { check, errorOf, values, printVersion } = require('./check.js');
 
 async function main() {
+  printVersion('ioredis');
   const redis = new Redis({ port: Number(process.env.PORT), connectionName: 'io', db: 1 });
   await redis.flushdb();
   check('ping', await redis.ping(), 'PONG');

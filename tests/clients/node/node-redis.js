@@ -1,7 +1,7 @@
 'use strict';
 // node-redis in both protocols: its connect sequence, pipelining, binary data, and every value type.
 const { createClient, RESP_TYPES } = require('redis');
-const { check, errorOf, values } = require('./check.js');
+const { check, errorOf, values, printVersion } = require('./check.js');
 
 async function talk(protocol) {
   const inResp = `in RESP${protocol}`;
@@ -65,4 +65,5 @@ async function talk(protocol) {
   check(`closing ${inResp}`, client.isOpen, false);
 }
 
+printVersion('redis');
 talk(2).then(() => talk(3));
