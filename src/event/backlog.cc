@@ -440,6 +440,9 @@ void Backlog::HandOut(Entry* entry) {
   Delivery& delivery = DeliveryOf(entry);
   const TimeMs now_ms = environment_.now_ms;
   ClearDue(entry);
+  ConsumerActivity& activity = entry->consumer->activity;
+  ++activity.delivered;
+  if (delivery.attempts > 0) ++activity.retried;
   if (delivery.attempts++ == 0) delivery.first_ms = now_ms;
   delivery.last_ms = now_ms;
   entry->consumer->SetState(entry, EntryState::kInFlight);
@@ -477,6 +480,7 @@ int64_t Backlog::Acknowledge(Consumer& consumer, const std::vector<uint64_t>& id
     Finish(entry);
   }
   if (count > 0) Record(EventRecord::kDone);
+  consumer.activity.acknowledged += static_cast<uint64_t>(count);
   return count;
 }
 
@@ -592,6 +596,28 @@ size_t Backlog::RunDue(size_t most) {
   return done;
 }
 
+ConsumerFigures Backlog::FiguresOf(const Consumer& consumer) const {
+  // The oldest event is the first of its lane, or among those that a flush has yet to become.
+  size_t backlog = consumer.entries() - consumer.dead().size();
+  TimeMs oldest_ms = environment_.now_ms;
+  for (const Flushed& flushed : flushed_) {
+    for (const Target& target : flushed.targets) {
+      if (target.consumer.get() != &consumer || flushed.items.size() == 0) continue;
+      backlog += flushed.items.size();
+      oldest_ms = std::min(oldest_ms, flushed.time_ms);
+    }
+  }
+  for (const Consumer::Heads* heads :
+       {&consumer.ready(), &consumer.in_flight(), &consumer.waiting()}) {
+    if (!heads->empty()) oldest_ms = std::min(oldest_ms, (*heads->begin())->event->time_ms);
+  }
+  return {.backlog = backlog,
+          .in_flight = consumer.in_flight().size(),
+          .blocked = consumer.waiting().size(),
+          .dead = consumer.dead().size(),
+          .lag_ms = environment_.now_ms - oldest_ms};
+}
+
 void Backlog::AppendInfo(const Consumer& consumer, std::string* out) const {
   const auto number = [out](std::string_view name, int64_t value) {
     out->append(",\"").append(name).append("\":").append(IntegerText(value));
@@ -610,24 +636,11 @@ void Backlog::AppendInfo(const Consumer& consumer, std::string* out) const {
   out->append(",").append(IntegerText(settings.backoff_max_ms)).append("]");
   number("maxage", settings.maxage_ms / 1000);
 
-  // The oldest event is the first of its lane, or among those that a flush has yet to become.
-  size_t backlog = consumer.entries() - consumer.dead().size();
-  TimeMs oldest_ms = environment_.now_ms;
-  for (const Flushed& flushed : flushed_) {
-    for (const Target& target : flushed.targets) {
-      if (target.consumer.get() != &consumer || flushed.items.size() == 0) continue;
-      backlog += flushed.items.size();
-      oldest_ms = std::min(oldest_ms, flushed.time_ms);
-    }
-  }
-  for (const Consumer::Heads* heads :
-       {&consumer.ready(), &consumer.in_flight(), &consumer.waiting()}) {
-    if (!heads->empty()) oldest_ms = std::min(oldest_ms, (*heads->begin())->event->time_ms);
-  }
-  number("backlog", static_cast<int64_t>(backlog));
-  number("in_flight", static_cast<int64_t>(consumer.in_flight().size()));
-  number("lag_ms", environment_.now_ms - oldest_ms);
-  number("dead", static_cast<int64_t>(consumer.dead().size()));
+  const ConsumerFigures figures = FiguresOf(consumer);
+  number("backlog", static_cast<int64_t>(figures.backlog));
+  number("in_flight", static_cast<int64_t>(figures.in_flight));
+  number("lag_ms", figures.lag_ms);
+  number("dead", static_cast<int64_t>(figures.dead));
   if (consumer.counters.dead_lost > 0) {
     number("dead_lost", static_cast<int64_t>(consumer.counters.dead_lost));
   }

@@ -54,6 +54,15 @@ struct BacklogEnvironment {
   }
 };
 
+// What a consumer has before it, in numbers.
+struct ConsumerFigures {
+  uint64_t backlog;  // flushed items that no filter has seen yet count as if all matched
+  uint64_t in_flight;
+  uint64_t blocked;  // lanes that wait for a retry
+  uint64_t dead;
+  int64_t lag_ms;  // the age of the oldest event of the backlog
+};
+
 class Backlog {
  public:
   static constexpr size_t kMostConsumers = 1000;
@@ -98,6 +107,7 @@ class Backlog {
   Status Refuse(Consumer& consumer, uint64_t id, std::string_view reason);
   void DeadLetters(const Consumer& consumer, size_t count, std::vector<std::string>* events) const;
   int64_t Replay(Consumer& consumer, const std::vector<uint64_t>& ids);
+  ConsumerFigures FiguresOf(const Consumer& consumer) const;
   void AppendInfo(const Consumer& consumer, std::string* out) const;
   const std::map<std::string, std::shared_ptr<Consumer>, std::less<>>& consumers() const {
     return consumers_;

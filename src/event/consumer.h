@@ -47,6 +47,13 @@ struct ConsumerCounters {
   uint64_t dead_lost = 0;       // dead letters that gave way to newer ones
 };
 
+// What was done since the process started; not kept.
+struct ConsumerActivity {
+  uint64_t delivered = 0;  // handed out, again and again included
+  uint64_t retried = 0;    // of these, again
+  uint64_t acknowledged = 0;
+};
+
 class Consumer {
  public:
   Consumer(Allocator& allocator, uint64_t number, std::string_view name,
@@ -67,6 +74,7 @@ class Consumer {
 
   ConsumerSettings settings;
   ConsumerCounters counters;
+  ConsumerActivity activity;
   // It was dropped, and what it holds is being freed.
   bool is_dropped = false;
   // While loading: all entries, in no order.

@@ -108,6 +108,18 @@ Status Events::AppendInfo(int database, std::optional<std::string_view> name,
   return {};
 }
 
+std::vector<Events::ConsumerRow> Events::ConsumerRows(size_t most) const {
+  std::vector<ConsumerRow> rows;
+  for (size_t n = 0; n < backlogs_.size(); ++n) {
+    const Backlog& backlog = *backlogs_[n];
+    for (const auto& [name, consumer] : backlog.consumers()) {
+      if (rows.size() == most) return rows;
+      rows.push_back({static_cast<int>(n), consumer.get(), backlog.FiguresOf(*consumer)});
+    }
+  }
+  return rows;
+}
+
 void Events::Wait(int database, std::string_view name, uint64_t token) {
   Consumer* consumer = of(database).Find(name);
   AMPT_ASSERT(consumer != nullptr);

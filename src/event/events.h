@@ -165,6 +165,15 @@ class Events final : public Effects {
   // has seen yet as if all matched; `blocked` are the lanes that wait for a retry.
   Status AppendInfo(int database, std::optional<std::string_view> name, std::string* out) const;
 
+  // A consumer in numbers. Valid until the next change of a consumer.
+  struct ConsumerRow {
+    int database;
+    const Consumer* consumer;
+    ConsumerFigures figures;
+  };
+  // Of up to `most` consumers, in the order of databases and names.
+  std::vector<ConsumerRow> ConsumerRows(size_t most) const;
+
   // Queues a reader of that consumer, at its old place if it waits already. `token`: the host's
   // number for it, unique. REQUIRES: NumberOf(database, name) is OK.
   void Wait(int database, std::string_view name, uint64_t token);

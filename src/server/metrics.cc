@@ -15,6 +15,9 @@ constexpr int kFirstPower = 10;
 constexpr int kLastPower = 34;
 constexpr int kPowersApart = 2;
 
+// Each has a dozen lines.
+constexpr size_t kMostConsumers = 100;
+
 class Page {
  public:
   // What follows belongs to this metric.
@@ -161,6 +164,48 @@ void Data(const InfoSource& source, Page& page) {
   }
 }
 
+void EventBacklogs(const InfoSource& source, Page& page) {
+  if (source.storage.loading) return;  // they are another thread's
+  const Events& events = source.events;
+  page.Gauge("ampt_events_consumers", "Consumers of all databases.", events.consumer_count());
+  page.Gauge("ampt_events_waiting_readers", "Connections that wait for an event.",
+             events.waiting_readers());
+  page.Gauge("ampt_events_memory_bytes", "Memory of the backlogs of all consumers.",
+             events.memory_bytes());
+  page.Gauge("ampt_events_memory_max_bytes", "The setting events-max-memory; 0 is no limit.",
+             source.settings.events_max_memory);
+
+  const auto rows = events.ConsumerRows(kMostConsumers);
+  const auto each = [&](std::string_view name, std::string_view type, std::string_view help,
+                        auto value_of) {
+    page.Begin(name, type, help);
+    for (const Events::ConsumerRow& row : rows) {
+      page.Sample(value_of(row), fmt::format("db=\"{}\",{}", row.database,
+                                             Label("consumer", row.consumer->name())));
+    }
+  };
+  using Row = const Events::ConsumerRow&;
+  each("ampt_events_backlog", "gauge", "Events that a consumer is not done with.",
+       [](Row row) { return row.figures.backlog; });
+  each("ampt_events_lag_seconds", "gauge", "The age of the oldest event of a backlog.",
+       [](Row row) { return static_cast<double>(row.figures.lag_ms) / 1000; });
+  each("ampt_events_in_flight", "gauge", "Events that were handed out and not answered for.",
+       [](Row row) { return row.figures.in_flight; });
+  each("ampt_events_blocked", "gauge", "Namespaces that wait for the retry of an event.",
+       [](Row row) { return row.figures.blocked; });
+  each("ampt_events_dead", "gauge", "Dead letters.", [](Row row) { return row.figures.dead; });
+  each("ampt_events_delivered_total", "counter", "Events handed out, retries included.",
+       [](Row row) { return row.consumer->activity.delivered; });
+  each("ampt_events_retried_total", "counter", "Events handed out again.",
+       [](Row row) { return row.consumer->activity.retried; });
+  each("ampt_events_acknowledged_total", "counter", "Events done with.",
+       [](Row row) { return row.consumer->activity.acknowledged; });
+  each("ampt_events_died_total", "counter", "Events that became dead letters.",
+       [](Row row) { return row.consumer->counters.deaths; });
+  each("ampt_events_dropped_total", "counter", "Events left out for want of memory.",
+       [](Row row) { return row.consumer->counters.left_out; });
+}
+
 void Commands(const InfoSource& source, Page& page) {
   const Statistics& statistics = source.statistics;
   page.Counter("ampt_commands_processed_total", "Commands that were answered.",
@@ -200,6 +245,7 @@ std::string MakeMetrics(const InfoSource& source) {
   Memory(source, page);
   Persistence(source, page);
   Data(source, page);
+  EventBacklogs(source, page);
   Commands(source, page);
   return page.Take();
 }

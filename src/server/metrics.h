@@ -3,7 +3,8 @@
 // The same figures as INFO's under names that begin with ampt_, in base units (seconds, bytes).
 // What grows for ever is a counter and ends in _total; durations of commands are histograms, so
 // that several servers can be added up. The page has a bounded number of lines: those of commands
-// that were called, and of databases that have items.
+// that were called, of databases that have items, and of the first 100 consumers of events. What
+// was delivered, retried and acknowledged counts from the start of the process.
 #pragma once
 
 #include <string>
