@@ -1,5 +1,6 @@
 #include "model/hash_index.h"
 
+#include <bit>
 #include <cstring>
 #include <new>
 
@@ -10,16 +11,17 @@ namespace ampt {
 
 namespace {
 
-// One bit in every byte of the result's sign positions for each of the seven tags that equals
-// `tag`.
-uint64_t MatchTags(const void* bucket, uint8_t tag) {
+// One bit for each of the nine tags at `tags` that equals `tag`, the first in the lowest.
+uint32_t MatchTags(const uint8_t* tags, uint8_t tag) {
   uint64_t word;
-  std::memcpy(&word, bucket, sizeof word);
-  const uint64_t x = (word & 0x00ffffffffffffff) ^ (0x0001010101010101 * tag);
+  std::memcpy(&word, tags, sizeof word);
+  const uint64_t x = word ^ (0x0101010101010101 * tag);
   // Exact zero bytes only (no borrow into the next byte).
   const uint64_t low7 = 0x7f7f7f7f7f7f7f7f;
   const uint64_t zero = ~(((x & low7) + low7) | x | low7);
-  return zero & 0x0080808080808080;
+  // Each byte's upper bit into the uppermost byte, side by side.
+  const auto first_eight = static_cast<uint32_t>((zero >> 7) * 0x0102040810204080 >> 56);
+  return first_eight | (tags[8] == tag ? 1u << 8 : 0u);
 }
 
 }  // namespace
@@ -50,8 +52,8 @@ Item* HashIndex::Find(std::string_view key, uint64_t hash) const {
   uint32_t at = BucketOf(hash);
   for (uint32_t probes = 0; probes < kBuckets; ++probes) {
     const Bucket& bucket = segment->buckets[at];
-    for (uint64_t match = MatchTags(&bucket, tag); match != 0; match &= match - 1) {
-      Item* item = bucket.items[__builtin_ctzll(match) / 8];
+    for (uint32_t match = MatchTags(bucket.tags, tag); match != 0; match &= match - 1) {
+      Item* item = bucket.items[std::countr_zero(match)];
       if (item->key() == key) return item;
     }
     if (bucket.passed == 0) return nullptr;
@@ -64,9 +66,9 @@ void HashIndex::InsertInto(Segment* segment, Item* item, uint64_t hash) {
   uint32_t at = BucketOf(hash);
   while (true) {
     Bucket& bucket = segment->buckets[at];
-    const uint64_t free = MatchTags(&bucket, 0);
+    const uint32_t free = MatchTags(bucket.tags, 0);
     if (free != 0) {
-      const int slot = __builtin_ctzll(free) / 8;
+      const int slot = std::countr_zero(free);
       bucket.tags[slot] = TagOf(hash);
       bucket.items[slot] = item;
       ++segment->count;
@@ -128,8 +130,8 @@ void HashIndex::Erase(Item* item, uint64_t hash) {
   uint32_t at = home;
   for (uint32_t probes = 0; probes < kBuckets; ++probes) {
     Bucket& bucket = segment->buckets[at];
-    for (uint64_t match = MatchTags(&bucket, tag); match != 0; match &= match - 1) {
-      const int slot = __builtin_ctzll(match) / 8;
+    for (uint32_t match = MatchTags(bucket.tags, tag); match != 0; match &= match - 1) {
+      const int slot = std::countr_zero(match);
       if (bucket.items[slot] != item) continue;
       bucket.tags[slot] = 0;
       bucket.items[slot] = nullptr;
@@ -152,12 +154,18 @@ void HashIndex::Prefetch(uint64_t hash) const {
 
 void HashIndex::PrefetchItem(uint64_t hash) const {
   if (size_ == 0) return;
-  const Bucket& bucket = directory_[SegmentOf(hash)]->buckets[BucketOf(hash)];
-  const uint64_t match = MatchTags(&bucket, TagOf(hash));
+  const Segment* const segment = directory_[SegmentOf(hash)];
+  uint32_t at = BucketOf(hash);
+  uint32_t match = MatchTags(segment->buckets[at].tags, TagOf(hash));
+  if (match == 0 && segment->buckets[at].passed != 0) {
+    at = at + 1 == kBuckets ? 0 : at + 1;
+    match = MatchTags(segment->buckets[at].tags, TagOf(hash));
+  }
   if (match == 0) return;
-  const char* item = reinterpret_cast<const char*>(bucket.items[__builtin_ctzll(match) / 8]);
+  const Bucket& bucket = segment->buckets[at];
+  const Item* const item = bucket.items[std::countr_zero(match)];
   PrefetchLine(item);
-  PrefetchLine(item + 64);
+  PrefetchLine(reinterpret_cast<const char*>(item) + 64);
 }
 
 size_t HashIndex::Sample(uint64_t random, std::span<const Item*> items) const {

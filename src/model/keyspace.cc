@@ -65,7 +65,7 @@ DetachedItems::~DetachedItems() {
 bool DetachedItems::FreeSome(size_t nodes) {
   if (indexes_ == nullptr) return true;
   // Items last: the other indexes never look at them again.
-  const auto forget = [](Item**, size_t) {};
+  const auto forget = [](const ItemPointer*, size_t) {};
   for (LabelIndex& index : indexes_->by_label) {
     if (!index.empty()) return index.DropSome(nodes, forget), false;
   }
@@ -73,7 +73,7 @@ bool DetachedItems::FreeSome(size_t nodes) {
   if (indexes_->by_hash.size() > 0) return indexes_->by_hash.DropSome(nodes), false;
   Allocator& allocator = indexes_->allocator;
   // Leaves come from the end, so those already taken come last.
-  const bool empty = indexes_->by_key.DropSome(nodes, [&](Item** items, size_t count) {
+  const bool empty = indexes_->by_key.DropSome(nodes, [&](const ItemPointer* items, size_t count) {
     const size_t taken = count - std::min(count, left_);
     left_ -= count - taken;
     for (size_t i = taken; i < count; ++i) {

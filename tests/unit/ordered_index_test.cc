@@ -350,7 +350,7 @@ TEST(OrderedIndex, DroppingInSlicesReleasesEveryItemOnce) {
     }
     size_t most = 0;
     int slices = 1;
-    while (!index.DropSome(10, [&](Item** items, size_t count) {
+    while (!index.DropSome(10, [&](const ItemPointer* items, size_t count) {
       for (size_t i = 0; i < count; ++i) {
         EXPECT_TRUE(released.emplace(items[i]->key()).second);
         Item::Destroy(allocator, items[i]);
