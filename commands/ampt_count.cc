@@ -55,7 +55,10 @@ class CountWork : public SlicedWork {
         label_ ? CountOf(store_.by_label(*label_), stretch_) : CountOf(store_.by_key(), stretch_);
     return true;
   }
-  void Answer(Reply& reply) override { reply.Integer(count_); }
+  bool Answer(Reply& reply) override {
+    reply.Integer(count_);
+    return true;
+  }
 
  private:
   Store& store_;

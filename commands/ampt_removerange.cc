@@ -45,7 +45,10 @@ class RemoveWork : public SlicedWork {
     return label_ ? RemoveSome(store_.by_label(*label_), ByLabel{*label_}, now_ms)
                   : RemoveSome(store_.by_key(), ByKey(), now_ms);
   }
-  void Answer(Reply& reply) override { reply.Integer(removed_); }
+  bool Answer(Reply& reply) override {
+    reply.Integer(removed_);
+    return true;
+  }
 
  private:
   template <typename Index, typename Order>

@@ -39,7 +39,7 @@ Status Run(Context& context, const Args& args) {
   }
   const std::string_view user = args.second ? args.first : "default";
   const std::string_view password = args.second ? *args.second : args.first;
-  AMPT_RETURN_IF_ERROR(context.host.LogIn(context.session, user, password, kSpec.name));
+  AMPT_RETURN_IF_ERROR(context.host.LogIn(context.session, user, password, "AUTH"));
   context.reply.Ok();
   return {};
 }

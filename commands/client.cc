@@ -3,6 +3,10 @@
 //
 // Client libraries that try MAINT_NOTIFICATIONS hear Redis' "unknown subcommand" and go on. PAUSE
 // and TRACKING have files of their own. In a cluster every node speaks for itself.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
 #include "commands/access_control.h"
 #include "commands/client_name.h"
 #include "commands/client_parts.h"
@@ -124,6 +128,28 @@ constexpr Spec kSpec{
     .examples = kExamples,
 };
 
+class ListWork : public SlicedWork {
+ public:
+  ListWork(Host& host, ClientFilter filter) : host_(host), filter_(std::move(filter)) {}
+
+  bool DoSome(TimeMs) override {
+    constexpr size_t kConnections = 100;
+    latest_id_ = host_.ListClients(filter_, latest_id_, kConnections, &list_);
+    return latest_id_ == 0;
+  }
+  bool Answer(Reply& reply) override {
+    reply.Verbatim(list_);
+    return true;
+  }
+
+ private:
+  Host& host_;
+  const ClientFilter filter_;
+  int64_t latest_id_ = 0;
+  std::string list_;
+};
+
+// In slices: connections there from begin to end are listed once, others may.
 Status Run(Context& context, const Args& args) {
   ClientFilter filter;
   filter.skip_me = false;
@@ -136,10 +162,11 @@ Status Run(Context& context, const Args& args) {
       if (!id || *id < 1) return Status::Err("Invalid client ID");
       filter.ids.push_back(*id);
     }
+    std::sort(filter.ids.begin(), filter.ids.end());
   } else if (!options.empty()) {
     return SyntaxError();
   }
-  context.reply.Verbatim(context.host.ListClients(filter));
+  RunSliced(context, std::make_unique<ListWork>(context.host, std::move(filter)));
   return {};
 }
 

@@ -392,7 +392,10 @@ Status FindKeys(const Context& context, const RequestArgs& args, const Command**
     return Status::Err("Invalid number of arguments specified for command");
   }
   *keys = KeysOf(**command, request);
-  if (keys->empty()) return Status::Err("Invalid arguments specified for command");
+  // A script may do without keys.
+  const auto count_at = static_cast<size_t>((*command)->grammar.keys.count_at);
+  const bool names_none = count_at > 0 && request[count_at] == "0";
+  if (keys->empty() && !names_none) return Status::Err("Invalid arguments specified for command");
   return {};
 }
 

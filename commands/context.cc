@@ -6,7 +6,8 @@ void RunSliced(Context& context, std::unique_ptr<SlicedWork> work) {
   bool done = work->DoSome(context.now_ms);
   while (!done && context.to_the_end) done = work->DoSome(context.now_ms);
   if (done) {
-    work->Answer(context.reply);
+    while (!work->Answer(context.reply)) {
+    }
   } else {
     context.work = std::move(work);
   }

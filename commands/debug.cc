@@ -141,7 +141,10 @@ class Populate : public SlicedWork {
     }
     return next_ == count_;
   }
-  void Answer(Reply& reply) override { reply.Ok(); }
+  bool Answer(Reply& reply) override {
+    reply.Ok();
+    return true;
+  }
 
  private:
   static constexpr int kItemsPerSlice = 500;

@@ -20,7 +20,7 @@ constexpr Spec kSpec{
     .summary = "Runs a script in Lua",
     .since = "2.6.0",
     .complexity = "That of what the script does",
-    .flags = kNoScript | kStale | kMayWrite,
+    .flags = kNoScript | kStale | kMayWrite | kRunsOthers,
     .scope = Scope::kKeys,
     .examples = kExamples,
 };

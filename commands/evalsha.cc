@@ -18,7 +18,7 @@ constexpr Spec kSpec{
     .summary = "Runs a script that the server has seen",
     .since = "2.6.0",
     .complexity = "That of what the script does",
-    .flags = kNoScript | kStale | kMayWrite,
+    .flags = kNoScript | kStale | kMayWrite | kRunsOthers,
     .scope = Scope::kKeys,
     .examples = kExamples,
 };

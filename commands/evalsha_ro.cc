@@ -15,7 +15,7 @@ constexpr Spec kSpec{
     .summary = "Runs a script that the server has seen and that may not write",
     .since = "7.0.0",
     .complexity = "That of what the script does",
-    .flags = kReadonly | kNoScript | kStale,
+    .flags = kReadonly | kNoScript | kStale | kRunsOthers,
     .scope = Scope::kKeys,
     .examples = kExamples,
 };

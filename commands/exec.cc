@@ -27,7 +27,7 @@ constexpr Spec kSpec{
     .summary = "Runs the commands queued since MULTI, or none of them if a watched key has changed",
     .since = "1.2.0",
     .complexity = "O(1) and what the queued commands cost",
-    .flags = kNoScript | kLoading | kStale | kMayWrite,
+    .flags = kNoScript | kLoading | kStale | kMayWrite | kRunsOthers,
     .scope = Scope::kNone,
     .examples = kExamples,
 };

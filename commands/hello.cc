@@ -77,7 +77,7 @@ Status Run(Context& context, const Args& args) {
   Options options;
   AMPT_RETURN_IF_ERROR(ReadOptions(args.options, &options));
   if (options.user) {
-    AMPT_RETURN_IF_ERROR(context.host.LogIn(session, *options.user, options.password, kSpec.name));
+    AMPT_RETURN_IF_ERROR(context.host.LogIn(session, *options.user, options.password, "HELLO"));
   } else if (context.host.AuthRequired() && !session.authenticated()) {
     return Status::Coded("NOAUTH",
                          "HELLO must be called with the client already authenticated, otherwise "

@@ -82,8 +82,8 @@ class Session {
 
 // Which connections CLIENT KILL and CLIENT LIST mean; an empty field means any.
 struct ClientFilter {
-  std::vector<int64_t> ids;
-  std::string address;  // ip:port as CLIENT LIST shows it
+  std::vector<int64_t> ids;  // in order
+  std::string address;       // ip:port as CLIENT LIST shows it
   std::string local_address;
   std::string user;
   std::string type;  // normal, master, replica, pubsub
@@ -105,8 +105,9 @@ class SlicedWork {
   virtual ~SlicedWork() = default;
   // Does some of it, about limits::kSliceMicros worth. True when all is done.
   virtual bool DoSome(TimeMs now_ms) = 0;
-  // Answers the client. Called once, after the last slice, unless the client has gone.
-  virtual void Answer(Reply& reply) = 0;
+  // Answers the client, after the last slice, unless the client has gone. False: that was a slice's
+  // worth of the answer, and it goes on with the next call.
+  virtual bool Answer(Reply& reply) = 0;
 };
 
 // A command that waits for something to happen. It is not answered yet; the host puts it aside with
@@ -128,7 +129,10 @@ class Host {
   virtual ~Host() = default;
 
   // --- connections (CLIENT) ---
-  virtual std::string ListClients(const ClientFilter& filter) = 0;
+  // Looks at up to `most` connections with ids above `after_id`, in order, and appends those that
+  // match, a line each. The last id looked at; 0: these were all.
+  virtual int64_t ListClients(const ClientFilter& filter, int64_t after_id, size_t most,
+                              std::string* list) = 0;
   virtual int64_t KillClients(const ClientFilter& filter, const Session& me) = 0;
   // True if that client was blocked and is not any more.
   virtual bool UnblockClient(int64_t id, bool with_error) = 0;

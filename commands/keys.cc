@@ -1,5 +1,6 @@
-// KEYS. Runs in slices between which other clients are served: keys there from begin to end come
-// once, others may. In a cluster: the nodes' answers joined.
+// KEYS. Runs and answers in slices between which other clients are served: keys there from begin to
+// end come once, others may. In a cluster: the nodes' answers joined.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,20 +48,25 @@ class Collect : public SlicedWork {
     });
   }
 
-  void Answer(Reply& reply) override {
-    reply.Array(ends_.size());
-    size_t begin = 0;
-    for (const size_t end : ends_) {
-      reply.Bulk(std::string_view(keys_).substr(begin, end - begin));
-      begin = end;
+  bool Answer(Reply& reply) override {
+    if (answered_ == 0) reply.Array(ends_.size());
+    const size_t until = std::min(ends_.size(), answered_ + kAnsweredAtOnce);
+    size_t begin = answered_ == 0 ? 0 : ends_[answered_ - 1];
+    for (; answered_ < until; ++answered_) {
+      reply.Bulk(std::string_view(keys_).substr(begin, ends_[answered_] - begin));
+      begin = ends_[answered_];
     }
+    return answered_ == ends_.size();
   }
 
  private:
+  static constexpr size_t kAnsweredAtOnce = 5000;
+
   const Store& store_;
   KeyWalk walk_;
   std::string keys_;  // copies, one behind the other: items may go between slices
   std::vector<size_t> ends_;
+  size_t answered_ = 0;
 };
 
 Status Run(Context& context, const Args& args) {

@@ -39,7 +39,7 @@ class Scripts {
   virtual Result<std::string> Load(std::string_view script) = 0;
   virtual bool Exists(std::string_view digest) const = 0;
   virtual void Flush() = 0;
-  // Ends the script that runs too long, if it has written nothing.
+  // Ends the script that runs, if it has written nothing.
   virtual Status Kill() = 0;
 };
 

@@ -53,6 +53,7 @@ enum CommandFlag : uint32_t {
   kMayWrite = 1u << 15,    // runs other commands, which may write
   kEveryKey = 1u << 16,    // may touch keys that it does not name
   kQuery = 1u << 17,       // its key is an expression, its options are AMPT.GET's
+  kRunsOthers = 1u << 18,  // runs other commands, and may take any time
 };
 
 // One step of a conversation. Executed by the tests, in order, on an empty database; `reply` as

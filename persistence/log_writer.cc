@@ -35,6 +35,19 @@ std::string_view FrameBuffer::Finish(uint64_t synced_offset, uint64_t salt) {
   return bytes_;
 }
 
+void FrameBuffer::MoveSince(Mark mark, FrameBuffer& to) {
+  to.bytes_.append(bytes_, mark.bytes);
+  to.header_.effects = header_.effects - mark.effects;
+  bytes_.resize(mark.bytes);
+  header_.effects = mark.effects;
+}
+
+void FrameBuffer::Append(FrameBuffer& from) {
+  bytes_.append(from.bytes_, FrameHeader::kBytes);
+  header_.effects += from.header_.effects;
+  from.Clear(0);
+}
+
 void FrameBuffer::Clear(uint64_t sequence) {
   header_ = {};
   header_.sequence = sequence;

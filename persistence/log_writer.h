@@ -86,6 +86,18 @@ class FrameBuffer {
     ++header_.effects;
   }
 
+  // How far it is.
+  struct Mark {
+    uint32_t effects = 0;
+    size_t bytes = FrameHeader::kBytes;
+  };
+  Mark mark() const { return {header_.effects, bytes_.size()}; }
+  // Moves the effects since the mark into another frame, which is empty. REQUIRES: Clear() was not
+  // called since.
+  void MoveSince(Mark mark, FrameBuffer& to);
+  // Takes the effects of another frame behind its own.
+  void Append(FrameBuffer& from);
+
   // The whole frame. Cost: two checksums of it.
   std::string_view Finish(uint64_t synced_offset, uint64_t salt);
   // Forgets the effects; keeps the memory unless it is very much.
@@ -157,7 +169,25 @@ class LogWriter {
 
   // --- collecting -------------------------------------------------------------------------------
 
-  FrameBuffer& open() { return open_; }
+  FrameBuffer& open() { return *collecting_; }
+  // A unit of effects that goes on: those since `mark` (of open()), and all from now on, are kept
+  // apart, and with them nothing of it is written or has a number, until Release() puts them into
+  // the frame that is collected then.
+  void Hold(FrameBuffer::Mark mark) {
+    open_.MoveSince(mark, held_);
+    collecting_ = &held_;
+  }
+  void Release() {
+    open_.Append(held_);
+    collecting_ = &open_;
+  }
+  // Forgets them instead. False if there are none.
+  bool DropHeld() {
+    const bool has_effects = !held_.empty();
+    held_.Clear(0);
+    collecting_ = &open_;
+    return has_effects;
+  }
   // The newest frame that has effects. What a reply shows is kept when this one, read as the reply
   // was made, is. Cost: constant.
   uint64_t last_sequence() const { return open_.empty() ? last_closed_ : open_.sequence(); }
@@ -211,7 +241,9 @@ class LogWriter {
   // --- figures ----------------------------------------------------------------------------------
 
   uint64_t file_bytes() const { return earlier_bytes_ + segment_bytes_; }
-  size_t pending_bytes() const { return open_.bytes() + sealed_.bytes() + writing_.bytes(); }
+  size_t pending_bytes() const {
+    return open_.bytes() + held_.bytes() + sealed_.bytes() + writing_.bytes();
+  }
   uint64_t syncs() const { return syncs_; }
   uint64_t delayed_syncs() const { return delayed_syncs_; }  // took over two seconds
   TimeMs last_sync_ms() const { return last_sync_ms_; }
@@ -251,7 +283,9 @@ class LogWriter {
   SyncPolicy policy_;
 
   // The collecting half.
-  FrameBuffer open_;     // being collected
+  FrameBuffer open_;  // being collected
+  FrameBuffer held_;  // of a unit that goes on
+  FrameBuffer* collecting_ = &open_;
   FrameBuffer sealed_;   // in front of the boundary of a rotation
   FrameBuffer writing_;  // the worker's while a job runs; kept while it fails
   bool writing_due_ = false;

@@ -149,17 +149,17 @@ std::string JoinSelectors(std::span<const std::string_view> words,
 // -----------------------------------------------------------------------------------
 
 Acl::Acl(const Settings& settings, Clients* clients)
-    : settings_(settings), clients_(clients), nobody_("nobody", numbers_) {
+    : settings_(settings), clients_(clients), nobody_("nobody", numbers_, {0, false}) {
   default_user_ = users_.emplace(std::string(kDefaultName), MakeDefaultUser()).first->second.get();
 }
 
 std::unique_ptr<AclUser> Acl::MakeDefaultUser() const {
-  auto user = std::make_unique<AclUser>(std::string(kDefaultName), numbers_);
+  auto user = std::make_unique<AclUser>(std::string(kDefaultName), numbers_, defaults());
   const std::string password = settings_.requirepass;
   for (const std::string& rule :
        {std::string("on"), std::string("~*"), std::string("&*"), std::string("+@all"),
         password.empty() ? std::string("nopass") : ">" + password}) {
-    user->Apply(rule, numbers_, settings_.databases);
+    user->Apply(rule, numbers_, defaults());
   }
   return user;
 }
@@ -191,14 +191,14 @@ Status Acl::LoadAtStart() {
     const auto failed = [&](std::string_view what) {
       return Status::Err(fmt::format("{}: 'user {}': {}", line.place, line.name, what));
     };
-    auto user = std::make_unique<AclUser>(line.name, numbers_);
+    auto user = std::make_unique<AclUser>(line.name, numbers_, defaults());
     const std::vector<std::string_view> words(line.rules.begin(), line.rules.end());
     std::vector<std::string> rules;
     if (const std::string reason = JoinSelectors(words, &rules); !reason.empty()) {
       return failed(reason);
     }
     for (size_t i = 0; i < rules.size(); ++i) {
-      const std::string reason = user->Apply(rules[i], numbers_, settings_.databases);
+      const std::string reason = user->Apply(rules[i], numbers_, defaults());
       if (!reason.empty())
         return failed(fmt::format("rule {}: {}", Shown(rules[i], i + 1), reason));
     }
@@ -229,12 +229,12 @@ Result<Acl::Users> Acl::ParseUsers(std::string_view text, const std::string& pat
       errors += fmt::format("{}:{}: Duplicate user '{}' found. ", path, number, name);
       continue;
     }
-    auto user = std::make_unique<AclUser>(name, numbers_);
+    auto user = std::make_unique<AclUser>(name, numbers_, defaults());
     std::vector<std::string> rules;
     std::string reason = JoinSelectors(std::span(words).subspan(2), &rules);
     if (!reason.empty()) errors += fmt::format("{}:{}: {} ", path, number, reason);
     for (size_t i = 0; reason.empty() && i < rules.size(); ++i) {
-      reason = user->Apply(rules[i], numbers_, settings_.databases);
+      reason = user->Apply(rules[i], numbers_, defaults());
       if (reason.empty()) continue;
       errors += fmt::format("{}:{}: Error in applying operation {}: {}. ", path, number,
                             Shown(rules[i], i + 1), reason);
@@ -288,9 +288,9 @@ Status Acl::SetUser(std::string_view name, Words rules, const Session& me) {
     return Status::Err(reason);
   }
   AclUser* user = FindUser(name);
-  AclUser changed = user != nullptr ? *user : AclUser(std::string(name), numbers_);
+  AclUser changed = user != nullptr ? *user : AclUser(std::string(name), numbers_, defaults());
   for (const std::string& rule : joined) {
-    const std::string reason = changed.Apply(rule, numbers_, settings_.databases);
+    const std::string reason = changed.Apply(rule, numbers_, defaults());
     if (reason.empty()) continue;
     return Status::Err(fmt::format("Error in ACL SETUSER modifier '{}': {}", rule, reason));
   }
@@ -410,9 +410,9 @@ const AclUser* Acl::LogIn(const Session& session, std::string_view name, std::st
 }
 
 void Acl::SetDefaultPassword(std::string_view password) {
-  default_user_->Apply("resetpass", numbers_, settings_.databases);
+  default_user_->Apply("resetpass", numbers_, defaults());
   default_user_->Apply(password.empty() ? "nopass" : ">" + std::string(password), numbers_,
-                       settings_.databases);
+                       defaults());
 }
 
 // --- Acl: requests
@@ -431,7 +431,7 @@ Acl::Verdict Acl::JudgeBy(const AclSelector& selector, const Command& command, W
   const std::vector<std::string_view> keys = KeysOf(command, words);
   std::string scratch;
   for (size_t i = 0; i < keys.size(); ++i) {
-    const Verdict refused{Reason::kKey, std::string(keys[i])};
+    const Verdict refused{Reason::kKey, std::string(keys[i]), i};
     if (command.Is(kQuery)) {
       if (GoesByLabel(words)) {
         if (!selector.MayAccessAll(use)) return refused;
@@ -454,13 +454,14 @@ Acl::Verdict Acl::JudgeBy(const AclSelector& selector, const Command& command, W
   const bool is_pattern = &command == &kPsubscribe;
   if (is_pattern || &command == &kSubscribe || &command == &kPublish) {
     const Words channels = &command == &kPublish ? words.subspan(1, 1) : words.subspan(1);
-    for (const std::string_view channel : channels) {
+    for (size_t i = 0; i < channels.size(); ++i) {
+      const std::string_view channel = channels[i];
       const bool is_allowed =
           is_pattern ? selector.MayUsePattern(channel) : selector.MayUseChannel(channel);
       // Events show items of any key.
       const bool shows_items = channel.starts_with(kEventChannelPrefix);
       if (!is_allowed || (shows_items && !selector.MayAccessAll(kReadsKey))) {
-        return {Reason::kChannel, std::string(channel)};
+        return {Reason::kChannel, std::string(channel), i};
       }
     }
   }
@@ -471,7 +472,9 @@ Acl::Verdict Acl::Judge(const AclUser& user, const Command& command, Words words
   Verdict verdict;
   for (const AclSelector& selector : user.selectors()) {
     Verdict next = JudgeBy(selector, command, words);
-    const bool is_nearer = next.reason == Reason::kNone || next.reason > verdict.reason;
+    // Of those that refuse, the one that allowed most.
+    const bool is_nearer = next.reason == Reason::kNone || next.reason > verdict.reason ||
+                           (next.reason == verdict.reason && next.position > verdict.position);
     if (is_nearer) verdict = std::move(next);
     if (verdict.reason == Reason::kNone) break;
   }

@@ -122,6 +122,7 @@ class Acl final : public AccessControl {
   struct Verdict {
     Reason reason = Reason::kNone;
     std::string object;
+    size_t position = 0;  // of the object among the keys or channels of the request
   };
   struct Refusal {
     Reason reason;
@@ -136,6 +137,9 @@ class Acl final : public AccessControl {
   void CloseClients(
       const std::function<bool(const AclUser& user, const Session& session)>& is_meant,
       const Session& me);
+  AclDefaults defaults() const {
+    return {settings_.databases, settings_.acl_pubsub_default == PubsubDefault::kAllChannels};
+  }
   AclUser* FindUser(std::string_view name) const;
   std::unique_ptr<AclUser> MakeDefaultUser() const;
   // The users of a file's text, or all that is wrong with it.

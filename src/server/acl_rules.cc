@@ -291,17 +291,18 @@ std::string AclSelector::Line() const {
 // --- AclUser
 // --------------------------------------------------------------------------------------
 
-AclUser::AclUser(std::string name, const CommandNumbers& numbers) : name_(std::move(name)) {
-  Reset(numbers);
+AclUser::AclUser(std::string name, const CommandNumbers& numbers, const AclDefaults& defaults)
+    : name_(std::move(name)) {
+  Reset(numbers, defaults);
 }
 
-void AclUser::Reset(const CommandNumbers& numbers) {
+void AclUser::Reset(const CommandNumbers& numbers, const AclDefaults& defaults) {
   is_enabled_ = false;
   needs_no_password_ = false;
   is_unrestricted_ = false;
   database_.reset();
   passwords_.clear();
-  selectors_.assign(1, AclSelector(numbers.size()));
+  selectors_.assign(1, AclSelector(numbers, defaults));
 }
 
 bool AclUser::PasswordMatches(std::string_view password) const {
@@ -313,14 +314,15 @@ bool AclUser::PasswordMatches(std::string_view password) const {
   return matches;
 }
 
-std::string AclUser::Apply(std::string_view rule, const CommandNumbers& numbers, int databases) {
+std::string AclUser::Apply(std::string_view rule, const CommandNumbers& numbers,
+                           const AclDefaults& defaults) {
   std::string reason;
   if (EqualsIgnoreCase(rule, "on")) {
     is_enabled_ = true;
   } else if (EqualsIgnoreCase(rule, "off")) {
     is_enabled_ = false;
   } else if (EqualsIgnoreCase(rule, "reset")) {
-    Reset(numbers);
+    Reset(numbers, defaults);
   } else if (EqualsIgnoreCase(rule, "nopass")) {
     needs_no_password_ = true;
     passwords_.clear();
@@ -328,7 +330,7 @@ std::string AclUser::Apply(std::string_view rule, const CommandNumbers& numbers,
     needs_no_password_ = false;
     passwords_.clear();
   } else if (EqualsIgnoreCase(rule, "clearselectors")) {
-    selectors_.resize(1, AclSelector(numbers.size()));
+    selectors_.resize(1, AclSelector(numbers, defaults));
   } else if (EqualsIgnoreCase(rule, "sanitize-payload") ||
              EqualsIgnoreCase(rule, "skip-sanitize-payload")) {
     // About RESTORE, which is not offered.
@@ -338,12 +340,12 @@ std::string AclUser::Apply(std::string_view rule, const CommandNumbers& numbers,
     database_.reset();
   } else if (EqualsIgnoreCase(rule.substr(0, 3), "db=")) {
     const std::optional<int64_t> database = ParseInteger(rule.substr(3));
-    if (!database || *database < 0 || *database >= databases) {
-      return fmt::format("A database must be from 0 to {}, or any", databases - 1);
+    if (!database || *database < 0 || *database >= defaults.databases) {
+      return fmt::format("A database must be from 0 to {}, or any", defaults.databases - 1);
     }
     database_ = static_cast<int>(*database);
   } else if (rule.starts_with('(')) {
-    reason = ApplySelector(rule, numbers);
+    reason = ApplySelector(rule, numbers, defaults);
   } else {
     reason = selectors_.front().Apply(rule, numbers);
   }
@@ -372,9 +374,10 @@ std::string AclUser::ApplyPasswordRule(std::string_view rule) {
   return {};
 }
 
-std::string AclUser::ApplySelector(std::string_view rule, const CommandNumbers& numbers) {
+std::string AclUser::ApplySelector(std::string_view rule, const CommandNumbers& numbers,
+                                   const AclDefaults& defaults) {
   if (!rule.ends_with(')')) return std::string(kSyntax);
-  AclSelector selector(numbers.size());
+  AclSelector selector(numbers, defaults);
   for (const std::string_view part : SplitAtSpaces(rule.substr(1, rule.size() - 2))) {
     std::string reason = selector.Apply(part, numbers);
     if (!reason.empty()) return reason;

@@ -48,9 +48,16 @@ class CommandNumbers {
 // What a key is looked at for.
 enum KeyAccess : uint8_t { kTouchesKey = 0, kReadsKey = 1, kWritesKey = 2 };
 
+// What the settings say about rules.
+struct AclDefaults {
+  int databases;      // how many there are
+  bool all_channels;  // whether a new selector may use them all
+};
+
 class AclSelector {
  public:
-  explicit AclSelector(size_t commands) : allowed_(commands) {}
+  AclSelector(const CommandNumbers& numbers, const AclDefaults& defaults)
+      : allowed_(numbers.size()), all_channels_(defaults.all_channels) {}
 
   // Applies one rule; returns nothing, or why it cannot be, as Redis says it.
   std::string Apply(std::string_view rule, const CommandNumbers& numbers);
@@ -91,7 +98,7 @@ class AclSelector {
 
 class AclUser {
  public:
-  AclUser(std::string name, const CommandNumbers& numbers);
+  AclUser(std::string name, const CommandNumbers& numbers, const AclDefaults& defaults);
 
   const std::string& name() const { return name_; }
   bool is_enabled() const { return is_enabled_; }
@@ -103,17 +110,18 @@ class AclUser {
   bool PasswordMatches(std::string_view password) const;
   std::span<const AclSelector> selectors() const { return selectors_; }
 
-  // Applies one rule, a selector in one word; returns nothing, or why it cannot be. `databases`:
-  // how many there are.
-  std::string Apply(std::string_view rule, const CommandNumbers& numbers, int databases);
+  // Applies one rule, a selector in one word; returns nothing, or why it cannot be.
+  std::string Apply(std::string_view rule, const CommandNumbers& numbers,
+                    const AclDefaults& defaults);
   UserDescription Describe() const;
   // "user bob on #… ~* &* +@all"
   std::string Line() const;
 
  private:
   std::string ApplyPasswordRule(std::string_view rule);
-  std::string ApplySelector(std::string_view rule, const CommandNumbers& numbers);
-  void Reset(const CommandNumbers& numbers);
+  std::string ApplySelector(std::string_view rule, const CommandNumbers& numbers,
+                            const AclDefaults& defaults);
+  void Reset(const CommandNumbers& numbers, const AclDefaults& defaults);
 
   std::string name_;
   bool is_enabled_ = false;

@@ -1,5 +1,7 @@
 #include "server/batch.h"
 
+#include <utility>
+
 #include "base/bytes.h"
 
 namespace ampt {
@@ -17,11 +19,29 @@ bool IsHttp(std::string_view word) {
 
 void Batch::Run(std::span<Connection* const> ready, TimeMs now_ms, bool writes_wait) {
   writes_wait_ = writes_wait;
+  unfinished_.clear();
+  dispatcher_.StartTiming();
   for (Connection* connection : ready) {
-    while (Collect(*connection)) Execute(now_ms);
-    if (group_size_ == kGroup) Execute(now_ms);
+    const int64_t until_nanos = dispatcher_.last_nanos() + kShareNanos;
+    for (size_t groups = 0; Collect(*connection);) {
+      Execute(now_ms);
+      if (++groups < kGroupsOfShare && dispatcher_.last_nanos() <= until_nanos) continue;
+      unfinished_.push_back(connection);
+      break;
+    }
+    if (IsFull()) Execute(now_ms);
   }
   Execute(now_ms);
+}
+
+void Batch::KeepSuspended(Connection& connection) {
+  suspended_words_ = std::exchange(words_, {});
+  suspended_input_ = connection.TakeParsed();
+}
+
+void Batch::ForgetSuspended() {
+  suspended_words_ = {};
+  suspended_input_.reset();
 }
 
 const Command* Batch::Find(std::string_view name) {
@@ -38,7 +58,7 @@ bool Batch::Collect(Connection& connection) {
   if (!connection.MayExecute()) return false;
   const bool trusted = !connection.must_log_in();
   const RespLimits limits{static_cast<size_t>(settings_.proto_max_bulk_len), trusted};
-  while (group_size_ < kGroup) {
+  while (!IsFull()) {
     const size_t position = connection.position();
     const size_t first_word = words_.words.size();
     const RespParser::Result result = connection.NextCommand(limits, &words_);
@@ -82,14 +102,40 @@ void Batch::Prefetch() {
   for (const KeyHash& key : keys_) key.store->PrefetchItem(key.hash);
 }
 
+Batch::Wait Batch::WaitOf(const Request& request) const {
+  const bool none_waits =
+      !writes_wait_ && pause_ == Pause::kNone && !dispatcher_.WritersWaitForMemory();
+  if (__builtin_expect(none_waits, 1)) return Wait::kNone;
+  if (request.command == nullptr || dispatcher_.is_busy()) return Wait::kNone;
+  const uint32_t flags = Dispatcher::FlagsOf(*request.connection, *request.command);
+  const bool may_write = (flags & (kWrite | kMayWrite)) != 0;
+  const bool may_take_memory = (flags & (kDenyOom | kMayWrite)) != 0;
+  if ((writes_wait_ && may_write) || (dispatcher_.WritersWaitForMemory() && may_take_memory)) {
+    return Wait::kDisk;
+  }
+  if (pause_ == Pause::kAll || (pause_ == Pause::kWrites && may_write)) return Wait::kPause;
+  return Wait::kNone;
+}
+
 void Batch::Execute(TimeMs now_ms) {
   if (group_size_ == 0) return;
   Prefetch();
   dispatcher_.StartTiming();
   const Connection* stopped = nullptr;
+  const Connection* latest = nullptr;
+  int64_t until_nanos = 0;
   for (const Request& request : Group()) {
     Connection& connection = *request.connection;
     if (&connection == stopped) continue;
+    if (&connection != latest) {
+      until_nanos = dispatcher_.last_nanos() + kShareNanos;
+      latest = &connection;
+    } else if (dispatcher_.last_nanos() > until_nanos) {
+      connection.GoBackTo(request.position);
+      unfinished_.push_back(&connection);
+      stopped = &connection;
+      continue;
+    }
     if (!connection.MayExecute()) {
       // Its commands are taken again when it may go on.
       connection.GoBackTo(request.position);
@@ -100,20 +146,13 @@ void Batch::Execute(TimeMs now_ms) {
       owner_.ProtocolFailed(connection);
       continue;
     }
-    const bool waits = request.command != nullptr &&
-                       ((__builtin_expect(writes_wait_, 0) &&
-                         (request.command->spec.flags & (kWrite | kMayWrite)) != 0) ||
-                        dispatcher_.MustWaitForMemory(*request.command));
-    if (__builtin_expect(waits, 0)) {
+    if (const Wait wait = WaitOf(request); __builtin_expect(wait != Wait::kNone, 0)) {
       connection.GoBackTo(request.position);
-      owner_.WaitForDisk(connection);
-      stopped = &connection;
-      continue;
-    }
-    if (__builtin_expect(pause_ != Pause::kNone, 0) && request.command != nullptr &&
-        (pause_ == Pause::kAll || (request.command->spec.flags & (kWrite | kMayWrite)) != 0)) {
-      connection.GoBackTo(request.position);
-      owner_.WaitForPause(connection);
+      if (wait == Wait::kPause) {
+        owner_.WaitForPause(connection);
+      } else {
+        owner_.WaitForDisk(connection);
+      }
       stopped = &connection;
       continue;
     }
@@ -129,6 +168,9 @@ void Batch::Execute(TimeMs now_ms) {
   }
   dispatcher_.StopTiming();
   group_size_ = 0;
+  if (__builtin_expect(dispatcher_.is_busy(), 0) && suspended_input_ == nullptr) {
+    return KeepSuspended(*dispatcher_.busy_connection());
+  }
   words_.Clear();
   if (words_.words.capacity() > kKeptWords) std::vector<std::string_view>().swap(words_.words);
 }

@@ -4,6 +4,9 @@
 // In groups of kGroup, across connections: parse, look up, ask for the memory the keys lie in, and
 // only then execute, so that the waits for memory overlap. Fifty clients that send one command each
 // gain as much as one that sends fifty. Within a connection order is kept.
+//
+// A connection that has sent more than its share of a turn is not worked off to its end: what is
+// left of it comes in later turns, so that nobody waits for all that another one has sent.
 #pragma once
 
 #include <array>
@@ -57,14 +60,25 @@ class Batch {
         settings_(settings),
         hot_keys_(hot_keys) {}
 
-  // Works off what these connections have sent. Replies wait in their output(). `writes_wait`: no
-  // write is run (Owner::WaitForDisk).
+  // Works off what these connections have sent, up to the share of each. Replies wait in their
+  // output(). `writes_wait`: no write is run (Owner::WaitForDisk).
   void Run(std::span<Connection* const> ready, TimeMs now_ms, bool writes_wait);
+  // Those of the latest Run() that have sent more, most of them once.
+  std::span<Connection* const> unfinished() const { return unfinished_; }
   // From the next command on, of the group at work too.
   void set_pause(Pause pause) { pause_ = pause; }
+  // The command that was suspended is over: its words are needed no more.
+  void ForgetSuspended();
 
  private:
   static constexpr size_t kGroup = 32;
+  // A connection's share: so many groups, but no group and no command that is not fast that would
+  // begin after this time.
+  static constexpr size_t kGroupsOfShare = 4;
+  static constexpr int64_t kShareNanos = 500'000;
+  // A group of commands of many keys is smaller, so that what is asked for is still there when it
+  // is used.
+  static constexpr size_t kGroupWords = 6 * kGroup;
   // Enough keys of one MGET to keep the memory busy.
   static constexpr size_t kMostKeys = 4 * kGroup;
 
@@ -85,8 +99,13 @@ class Batch {
   bool Collect(Connection& connection);
   // The command of that name; null: there is none. Mostly it is the same one again.
   const Command* Find(std::string_view name);
+  bool IsFull() const { return group_size_ == kGroup || words_.words.size() >= kGroupWords; }
   void Prefetch();
+  // What a command has to wait for before it runs: the disk (or memory), the end of a pause.
+  enum class Wait : uint8_t { kNone, kDisk, kPause };
+  Wait WaitOf(const Request& request) const;
   void Execute(TimeMs now_ms);
+  void KeepSuspended(Connection& connection);
   std::span<const Request> Group() const { return {group_.data(), group_size_}; }
   Words WordsOf(const Request& request) const {
     return Words(words_.words).subspan(request.first_word, request.words);
@@ -99,8 +118,12 @@ class Batch {
   const Settings& settings_;
   HotKeys& hot_keys_;
   RespWords words_;
+  // Of the suspended command: its words, and the bytes that they are views of.
+  RespWords suspended_words_;
+  std::unique_ptr<ReadBuffer> suspended_input_;
   const Command* latest_ = nullptr;
   std::string latest_name_;  // as it was written
+  std::vector<Connection*> unfinished_;
   std::array<Request, kGroup> group_;
   size_t group_size_ = 0;
   bool writes_wait_ = false;

@@ -58,6 +58,7 @@ void ReadBuffer::MakeRoom(size_t wanted) {
     capacity_ = BufferPool::kBlockBytes;
     return;
   }
+  if (capacity_ < BufferPool::kBlockBytes) return MoveTo(pool_.Take(), BufferPool::kBlockBytes);
   if (room_bytes() >= kLeastRoomBytes) return;
   if (begin_ > 0) {
     std::memmove(data_, data_ + begin_, end_ - begin_);
@@ -74,9 +75,25 @@ void ReadBuffer::Release() {
   const size_t size = end_ - begin_;
   if (size == 0) {
     Free();
+  } else if (size <= kSmallBytes) {
+    if (capacity_ > kSmallBytes) MoveTo(Allocate(kSmallBytes), kSmallBytes);
   } else if (capacity_ > BufferPool::kBlockBytes && size <= BufferPool::kBlockBytes / 2) {
     MoveTo(pool_.Take(), BufferPool::kBlockBytes);
   }
+}
+
+std::unique_ptr<ReadBuffer> ReadBuffer::TakeParsed() {
+  auto taken = std::make_unique<ReadBuffer>(pool_);
+  std::swap(taken->data_, data_);
+  std::swap(taken->capacity_, capacity_);
+  const std::string_view rest(taken->data_ + begin_, end_ - begin_);
+  begin_ = end_ = 0;
+  if (rest.empty()) return taken;
+  capacity_ = std::max(BufferPool::kBlockBytes, rest.size());
+  data_ = capacity_ == BufferPool::kBlockBytes ? pool_.Take() : Allocate(capacity_);
+  std::memcpy(data_, rest.data(), rest.size());
+  end_ = rest.size();
+  return taken;
 }
 
 void ReadBuffer::MoveTo(char* block, size_t capacity) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,8 @@ class ReadBuffer {
 
   std::string_view unparsed() const { return {data_ + begin_, end_ - begin_}; }
   size_t capacity() const { return capacity_; }
+  // What has come and takes room, requests that are at work included.
+  size_t filled_bytes() const { return end_; }
 
   // Where the unparsed bytes begin. Going back is possible until the next MakeRoom().
   size_t position() const { return begin_; }
@@ -57,17 +60,23 @@ class ReadBuffer {
 
   // Room behind the bytes that are there, for a command of `wanted` bytes in all. It grows only
   // when it is nearly full, half as large again or up to `wanted`, so it never takes more than
-  // twice what has come; one block is always granted.
+  // twice what has come; one block of the pool is always granted.
   void MakeRoom(size_t wanted);
   char* room() { return data_ + end_; }
   size_t room_bytes() const { return capacity_ - end_; }
   void Filled(size_t bytes) { end_ += bytes; }
 
-  // Gives back what is not needed any more.
+  // Gives back what is not needed any more, at the end of a turn.
   void Release();
+  // Takes the block away; what is unparsed goes on in another one. So views of what was parsed are
+  // good as long as the result.
+  std::unique_ptr<ReadBuffer> TakeParsed();
 
  private:
   static constexpr size_t kLeastRoomBytes = 4096;
+  // The beginning of a command that is not longer waits for the rest in a small block of its own:
+  // thousands of slow clients take no more than what they have sent.
+  static constexpr size_t kSmallBytes = 512;
 
   void Free();
   void MoveTo(char* block, size_t capacity);
@@ -76,7 +85,7 @@ class ReadBuffer {
   char* data_ = nullptr;
   size_t begin_ = 0;
   size_t end_ = 0;
-  size_t capacity_ = 0;  // kBlockBytes: from the pool; more: its own
+  size_t capacity_ = 0;  // kBlockBytes: from the pool; else its own
 };
 
 }  // namespace ampt

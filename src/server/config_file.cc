@@ -88,13 +88,25 @@ std::string Directive(const Setting& setting, std::span<const std::string> value
   return text;
 }
 
+// "ampt.conf" of "ampt.conf:12"; what is no file is as it was.
+std::string_view FileOfPlace(std::string_view place) {
+  return place.substr(0, place.rfind(':'));
+}
+
 // Applies one directive. `shown` is how it is shown in an error: its name as it was written.
 Status Apply(std::string_view place, std::string_view shown, std::string_view name,
              std::span<const std::string> values, Settings& settings) {
   if (EqualsIgnoreCase(name, kUserDirective)) {
     if (values.empty()) return ErrorAt(place, "'user': must be followed by a name and rules");
-    // A later line wins.
-    std::erase_if(settings.users, [&](const UserLine& line) { return line.name == values[0]; });
+    const auto first = std::ranges::find(settings.users, values[0], &UserLine::name);
+    if (first != settings.users.end()) {
+      if (FileOfPlace(first->place) == FileOfPlace(place)) {
+        return ErrorAt(place, fmt::format("'user {}': Duplicate user, the first is in {}",
+                                          QuoteWord(values[0]), first->place));
+      }
+      // The file that includes another, or the command line, wins.
+      settings.users.erase(first);
+    }
     settings.users.push_back({std::string(place), values[0], {values.begin() + 1, values.end()}});
     return {};
   }
@@ -299,9 +311,16 @@ Status ReadCommandLine(std::span<const std::string_view> words, Settings& settin
       return ErrorAt(kPlace,
                      fmt::format("'{}': settings begin with --, as in --port 7000", option));
     }
-    std::vector<std::string> values;
+    // One word may hold values as well: "--maxmemory 2gb".
+    std::optional<std::vector<std::string>> parts = SplitWords(option);
+    if (!parts) {
+      return ErrorAt(
+          kPlace, fmt::format("'{}': quotes are not balanced", option.substr(0, option.find(' '))));
+    }
+    const std::string name = parts->front();
+    std::vector<std::string> values(parts->begin() + 1, parts->end());
     while (at < words.size() && !is_name(words[at])) values.emplace_back(words[at++]);
-    AMPT_RETURN_IF_ERROR(Apply(kPlace, option, option.substr(2), values, changed));
+    AMPT_RETURN_IF_ERROR(Apply(kPlace, name, std::string_view(name).substr(2), values, changed));
   }
   settings = std::move(changed);
   return {};

@@ -248,14 +248,21 @@ void Connection::BeginReply() {
 
 void Connection::EndReply() {
   is_replying_ = false;
+  is_in_parts_ = false;
   if (deferred_.empty()) return;
   output()->append(deferred_);
   std::string().swap(deferred_);
 }
 
+bool Connection::EndPart() {
+  is_in_parts_ = true;
+  CheckHeldUp();
+  return !is_held_up_;
+}
+
 void Connection::Push(std::string_view message) {
   if (is_closing_ || close_after_reply_ || is_cut_off_) return;
-  if (is_replying_ && output_.size() > reply_begin_) {
+  if (is_replying_ && (is_in_parts_ || output_.size() > reply_begin_)) {
     deferred_.append(message);
   } else {
     output()->append(message);
@@ -275,10 +282,15 @@ void Connection::EndPushes() {
 }
 
 void Connection::Flush() {
-  if (!is_closing_ && !is_sending_ && sendable_bytes() > 0) Send();
-  if (is_sending_) CheckOutputLimit();
+  // What a turn has added counts although the socket might take it.
+  if (!is_closing_ && output_.size() > kUncountedBytes) CheckOutputLimit();
+  // Behind what is on its way replies are gathered, but not in a string so long that growing it
+  // holds up others.
+  const size_t least_bytes = is_sending_ ? kGatheredBytes : 1;
+  if (!is_closing_ && sendable_bytes() >= least_bytes) Send();
+  if (!is_closing_ && is_sending_) CheckOutputLimit();
   if (is_closing_) return;
-  if (held_back_.empty()) has_written_ = false;
+  if (held_back_.empty() && !is_suspended_) has_written_ = false;
   if (!is_sending_ && output_.empty()) {
     if (close_after_reply_) return Close();
     return LetGoOn(kMostUnsentBytes);
@@ -290,8 +302,7 @@ void Connection::Flush() {
 }
 
 void Connection::Send() {
-  if (sendable_bytes() < output_.size()) return SendPart();
-  std::string text = std::exchange(output_, std::string());
+  std::string text = TakeSendable();
   if (tls_ == nullptr) return SendBytes(std::move(text));
   std::string encrypted;
   const bool is_encrypted = tls_->Encrypt(text, &encrypted);
@@ -323,29 +334,29 @@ void Connection::SendBytes(std::string bytes) {
   is_sending_ = true;
 }
 
-void Connection::SendPart() {
-  // The rest waits for the disk, which takes longer than this copy.
-  std::string rest = output_.substr(sendable_before_held_);
-  output_.resize(sendable_before_held_);
-  for (HeldBack& held : held_back_) held.end -= sendable_before_held_;
+std::string Connection::TakeSendable() {
+  const size_t bytes = sendable_bytes();
+  reply_begin_ -= std::min(reply_begin_, bytes);
+  if (bytes == output_.size()) return std::exchange(output_, std::string());
+  // The rest waits for the disk, or for a script: that takes longer than this copy.
+  std::string rest = output_.substr(bytes);
+  output_.resize(bytes);
+  for (HeldBack& held : held_back_) held.end -= bytes;
   sendable_before_held_ = 0;
-  std::vector<HeldBack> held_back = std::exchange(held_back_, {});
-  Send();
-  if (is_closing_) return;
-  held_back_ = std::move(held_back);
-  output_ = std::move(rest);
+  return std::exchange(output_, std::move(rest));
 }
 
 void Connection::HoldBack(uint64_t sequence) {
-  if (is_closing_ || output_.empty()) return;
+  const size_t end = whole_bytes();
+  if (is_closing_ || end == 0) return;
   if (held_back_.empty()) {
     // All of it: what the socket has not taken so far waits with the rest.
     sendable_before_held_ = 0;
-    held_back_.push_back({sequence, output_.size()});
-  } else if (held_back_.back().sequence == sequence) {
-    held_back_.back().end = output_.size();
-  } else if (held_back_.back().end < output_.size()) {
-    held_back_.push_back({sequence, output_.size()});
+    held_back_.push_back({sequence, end});
+  } else if (held_back_.back().sequence >= sequence) {
+    held_back_.back().end = end;
+  } else if (held_back_.back().end < end) {
+    held_back_.push_back({sequence, end});
   }
 }
 
@@ -375,6 +386,7 @@ void Connection::LetGoOn(size_t held_up_above_bytes) {
   if (!is_held_up_) return;
   is_held_up_ = false;
   UpdateReading();
+  if (is_in_parts_) environment_.owner.MayGetNextPart(*this);
   if (MayExecute() && !input_.unparsed().empty()) environment_.owner.BecameReady(*this);
 }
 
@@ -458,7 +470,6 @@ std::string Connection::Describe() const {
   if (flags.empty()) flags = "N";
   uv_os_fd_t fd = -1;
   uv_fileno(&handle_.handle, &fd);
-  const size_t unparsed = input_.unparsed().size();
   return fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub=0 "
       "multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} "
@@ -466,9 +477,9 @@ std::string Connection::Describe() const {
       id_, address(), local_address(), fd, name(), age_s(),
       (uv_now(environment_.loop) - last_active_ms_) / 1000, flags, database_, channel_count(),
       pattern_count(), is_queueing ? static_cast<int64_t>(transaction_->queue().size()) : -1,
-      unparsed, input_.capacity() - unparsed, parser_.allocated_bytes(),
+      input_.filled_bytes(), input_.room_bytes(), parser_.allocated_bytes(),
       is_queueing ? transaction_->queued_bytes() : 0, output_.capacity(), output_.capacity(),
-      output_.size(), is_sending_ ? 1 : 0, sending_bytes(), allocated_bytes(),
+      output_.size(), is_sending_ ? 1 : 0, unsent_bytes(), allocated_bytes(),
       is_sending_ ? "rw" : "r", last_command_ != nullptr ? last_command_->spec.name : "NULL",
       user_name(), resp_version_, names_ ? names_->library : "",
       names_ ? names_->library_version : "");

@@ -40,6 +40,10 @@ class Monitoring;
 class Connection final : public Session, public PubSub::Subscriber {
  public:
   static constexpr size_t kMostUnsentBytes = 1 << 20;
+  // So much of a turn's replies counts against no limit, as in Redis.
+  static constexpr size_t kUncountedBytes = 16 << 10;
+  // How much is gathered for a client that does not take it at once before libuv gets it.
+  static constexpr size_t kGatheredBytes = 256 << 10;
   // A TLS client that has not shaken hands within this time is closed.
   static constexpr uint64_t kHandshakeMs = 10'000;
 
@@ -49,6 +53,8 @@ class Connection final : public Session, public PubSub::Subscriber {
     virtual ~Owner() = default;
     // There may be commands to take: bytes have come, or the client is no longer held up.
     virtual void BecameReady(Connection& connection) = 0;
+    // Enough of a part of its answer has gone for the next one: see EndPart().
+    virtual void MayGetNextPart(Connection& connection) = 0;
     // Messages were pushed to it; called once until EndPushes(), which the owner is to call.
     virtual void WasPushed(Connection& connection) = 0;
     // TLS with it failed; it is closed.
@@ -96,12 +102,18 @@ class Connection final : public Session, public PubSub::Subscriber {
   std::string_view protocol_error() const { return parser_.error(); }
   // Where the next command begins; going back undoes NextCommand().
   size_t position() const { return input_.position(); }
+  size_t unparsed_bytes() const { return input_.unparsed().size(); }
   void GoBackTo(size_t position);
   // After a batch: gives buffers back, goes on reading if it may.
   void FinishTurn();
   // The client waits for something; its later commands wait with it.
   void set_blocked(bool blocked) { is_blocked_ = blocked; }
   bool is_blocked() const { return is_blocked_; }
+  // Its command goes on in later turns, and with it the answer to that: what came before is sent
+  // meanwhile, later commands wait.
+  void set_suspended(bool suspended) { is_suspended_ = is_blocked_ = suspended; }
+  // The bytes that the words of its commands lie in: these stay good as long as the result.
+  std::unique_ptr<ReadBuffer> TakeParsed() { return input_.TakeParsed(); }
   // Set while the connection waits in its owner's list.
   bool is_listed() const { return is_listed_; }
   void set_listed(bool listed) { is_listed_ = listed; }
@@ -114,6 +126,9 @@ class Connection final : public Session, public PubSub::Subscriber {
   // where nothing of the answer is written yet, else behind it.
   void BeginReply();
   void EndReply();
+  // Instead of EndReply(), where the answer goes on with the next BeginReply(): what there is of it
+  // is sent. False: the client is to take more of that before the next part, the owner is told.
+  bool EndPart();
   // Takes back what was answered since BeginReply(), but no message (CLIENT REPLY OFF).
   void DropReply() { output_.resize(reply_begin_); }
   // Whether the latest command is not to be answered (CLIENT REPLY).
@@ -136,7 +151,7 @@ class Connection final : public Session, public PubSub::Subscriber {
   // Sends output(): at once what the socket takes, the rest as it drains. What is held back stays.
   void Flush();
   // What is in output() shows writes of the log up to that sequence, and is not to be sent before
-  // LetGo() has said that they are kept. REQUIRES: the sequence does not go down.
+  // LetGo() has said that they are kept. A sequence below the one before counts as that.
   void HoldBack(uint64_t sequence);
   // Sends what was held back for sequences up to `kept`.
   void LetGo(uint64_t kept);
@@ -190,8 +205,9 @@ class Connection final : public Session, public PubSub::Subscriber {
   size_t output_buffer_bytes() const { return output_.capacity() + sending_bytes(); }
   // What the client takes in all.
   size_t allocated_bytes() const {
-    return sizeof *this + input_buffer_bytes() + output_buffer_bytes() +
-           (transaction_ != nullptr ? transaction_->allocated_bytes() : 0);
+    return sizeof *this + input_buffer_bytes() + output_buffer_bytes() + subscription_bytes() +
+           (transaction_ != nullptr ? transaction_->allocated_bytes() : 0) +
+           (tls_ != nullptr ? tls_->buffered_bytes() : 0);
   }
   // What its owner has counted of that.
   size_t counted_bytes() const { return counted_bytes_; }
@@ -252,9 +268,13 @@ class Connection final : public Session, public PubSub::Subscriber {
     uint64_t sequence;
     size_t end;  // of output_
   };
+  // How much of output_ are whole answers.
+  size_t whole_bytes() const {
+    return __builtin_expect(is_suspended_, 0) ? reply_begin_ : output_.size();
+  }
   // How much of output_ may be sent.
   size_t sendable_bytes() const {
-    return held_back_.empty() ? output_.size() : sendable_before_held_;
+    return held_back_.empty() ? whole_bytes() : sendable_before_held_;
   }
 
   size_t channel_count() const { return PubSub::Subscriber::subscription_count(Topic::kChannel); }
@@ -273,7 +293,8 @@ class Connection final : public Session, public PubSub::Subscriber {
   void Decrypt();
   // There are new bytes in input_.
   void Received();
-  void SendPart();
+  // Takes out of output_ what may be sent.
+  std::string TakeSendable();
   // Commands that were held up may go on until so much is unsent.
   void LetGoOn(size_t held_up_above_bytes);
   // Closes a client that has reached a limit for unsent output.
@@ -319,11 +340,13 @@ class Connection final : public Session, public PubSub::Subscriber {
   bool has_undecrypted_ = false;  // for want of room in input_
   bool is_reading_ = false;
   bool is_blocked_ = false;
+  bool is_suspended_ = false;
   bool is_held_up_ = false;
   bool is_sending_ = false;
   bool is_listed_ = false;
   bool is_silenced_ = false;
   bool is_replying_ = false;
+  bool is_in_parts_ = false;  // the answer: some of it was sent
   bool was_pushed_ = false;
   bool is_cut_off_ = false;
   bool close_after_reply_ = false;

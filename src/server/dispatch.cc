@@ -82,6 +82,7 @@ Status Dispatcher::Check(const Connection& connection, const Command* command, c
   if (__builtin_expect(storage.loading(), 0) && (flags & kLoading) == 0) {
     return Status::Coded("LOADING", "Redis is loading the dataset in memory");
   }
+  if (__builtin_expect(is_busy(), 0) && !part->Is(kAllowBusy)) return Scripting::BusyError();
   if ((flags & kWrite) != 0) AMPT_RETURN_IF_ERROR(storage.WriteRefusal());
   // While data is loaded nothing is there to be evicted.
   if ((flags & kDenyOom) != 0 && !storage.loading()) {
@@ -127,6 +128,12 @@ Status Dispatcher::CheckBacklogs(const Connection& connection, const Command& pa
   return {};
 }
 
+uint32_t Dispatcher::FlagsOf(const Connection& connection, const Command& command) {
+  const uint32_t flags = command.spec.flags;
+  if (&command != &kExec || !IsQueueing(connection)) return flags;
+  return (flags & ~uint32_t{kMayWrite}) | connection.transaction()->flags();
+}
+
 void Dispatcher::CountRun() {
   if (run_.calls == 0) return;
   const int64_t nanos = ServerClock::StopwatchNanos();
@@ -146,6 +153,10 @@ void Dispatcher::CountRun() {
 
 std::unique_ptr<SlicedWork> Dispatcher::Execute(Connection& connection, const Command* command,
                                                 Words words, TimeMs now_ms) {
+  if (command != nullptr && __builtin_expect(command->Is(kRunsOthers), 0) && !is_busy() &&
+      !fiber_.is_running()) {
+    return ExecuteOnFiber(connection, command, words, now_ms);
+  }
   const bool skip = connection.reply_mode() == ReplyMode::kSkipNext;
   if (__builtin_expect(skip, 0)) connection.set_reply_mode(ReplyMode::kSkipThis);
   connection.BeginReply();
@@ -173,6 +184,42 @@ std::unique_ptr<SlicedWork> Dispatcher::Execute(Connection& connection, const Co
   if (__builtin_expect(connection.is_silenced(), 0) && !reply.has_pushed()) connection.DropReply();
   connection.EndReply();
   return work;
+}
+
+std::unique_ptr<SlicedWork> Dispatcher::ExecuteOnFiber(Connection& connection,
+                                                       const Command* command, Words words,
+                                                       TimeMs now_ms) {
+  mark_ = environment_.storage.mark();
+  // Scripts and transactions leave no work to be done in slices.
+  if (fiber_.Run([this, &connection, command, words, now_ms] {
+        Execute(connection, command, words, now_ms);
+      })) {
+    return nullptr;
+  }
+  busy_connection_ = &connection;
+  connection.set_suspended(true);
+  busy_run_ = std::exchange(run_, {});
+  busy_last_nanos_ = last_nanos_;
+  StartTiming();
+  return nullptr;
+}
+
+bool Dispatcher::GoOn() {
+  const Run run = std::exchange(run_, busy_run_);
+  const int64_t last_nanos = std::exchange(last_nanos_, busy_last_nanos_);
+  const bool is_over = fiber_.GoOn();
+  busy_run_ = std::exchange(run_, run);
+  busy_last_nanos_ = std::exchange(last_nanos_, last_nanos);
+  if (is_over) busy_connection_ = nullptr;
+  return is_over;
+}
+
+void Dispatcher::Abandon() {
+  is_abandoned_ = true;
+  scripting_.Abandon();
+  while (!GoOn()) {
+  }
+  is_abandoned_ = false;
 }
 
 template <typename AnyReply>
@@ -370,6 +417,7 @@ Status Dispatcher::Exec(Context& context) {
   context.reply.Array(transaction.queue().size());
   bool is_silenced = false;
   for (const Transaction::Queued& queued : transaction.queue()) {
+    if (__builtin_expect(is_abandoned_, 0)) break;
     const Words words(queued.words);
     RespReply reply(connection.output(), connection.resp_version_in_use());
     const Command* const part = CommandOrPart(queued.command, words);

@@ -249,15 +249,18 @@ void ErrorStats(const InfoSource& source, std::string& out) {
 }
 
 void LatencyStats(const InfoSource& source, std::string& out) {
-  const auto micros = [](const CommandFigures& figures, double percent) {
-    return static_cast<double>(figures.latency.Percentile(percent)) / 1000;
-  };
+  const std::vector<double>& percentiles = source.settings.latency_percentiles;
+  if (!source.settings.latency_tracking || percentiles.empty()) return;
   for (const auto& row : source.statistics.commands()) {
     const CommandFigures& figures = row->figures;
     if (figures.calls == 0) continue;
-    Field(out, fmt::format("latency_percentiles_usec_{}", row->name),
-          "p50={:.3f},p99={:.3f},p99.9={:.3f}", micros(figures, 50), micros(figures, 99),
-          micros(figures, 99.9));
+    std::string shown;
+    for (const double percent : percentiles) {
+      const double micros = static_cast<double>(figures.latency.Percentile(percent)) / 1000;
+      if (!shown.empty()) shown += ',';
+      fmt::format_to(std::back_inserter(shown), "p{}={:.3f}", percent, micros);
+    }
+    Field(out, fmt::format("latency_percentiles_usec_{}", row->name), shown);
   }
 }
 

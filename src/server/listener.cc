@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -127,6 +128,52 @@ void Listener::Close() {
 void Listener::Discard(std::unique_ptr<Listener> listener) {
   uv_close(&listener.release()->handle_.handle,
            [](uv_handle_t* handle) { delete static_cast<Listener*>(handle->data); });
+}
+
+// --- TcpListeners
+// ---------------------------------------------------------------------------------
+
+Status TcpListeners::ListenAt(const std::vector<Address>& addresses, int backlog) {
+  std::vector<Address> before;
+  for (const Open& open : open_) before.push_back(open.address);
+  const Status status = Change(addresses, backlog);
+  if (status.ok()) return {};
+  if (const Status back = Change(before, backlog); !back.ok()) {
+    log_.Warning("{}; it could be reached there until now", back.text());
+  }
+  return status;
+}
+
+Status TcpListeners::Change(const std::vector<Address>& addresses, int backlog) {
+  // Closes first: an address cannot be had beside a wider one (*) of the same port.
+  for (Open& open : open_) {
+    if (std::ranges::find(addresses, open.address) == addresses.end()) {
+      Listener::Discard(std::move(open.listener));
+    }
+  }
+  std::erase_if(open_, [](const Open& open) { return open.listener == nullptr; });
+  Status first_failure;
+  for (const Address& address : addresses) {
+    if (std::ranges::find(open_, address, &Open::address) != open_.end()) continue;
+    const bool is_optional = address.host.starts_with('-');
+    auto listener =
+        Listener::Tcp(loop_, address.host.substr(is_optional ? 1 : 0), address.port, backlog,
+                      [this, is_tls = address.is_tls](uv_stream_t* stream, bool, int error) {
+                        on_client_(stream, error, is_tls);
+                      });
+    if (listener.ok()) {
+      open_.push_back({address, std::move(*listener)});
+    } else if (is_optional) {
+      log_.Warning("{}; it is optional, so the server goes on", listener.status().text());
+    } else if (first_failure.ok()) {
+      first_failure = listener.status();
+    }
+  }
+  return first_failure;
+}
+
+void TcpListeners::Close() {
+  for (const Open& open : open_) open.listener->Close();
 }
 
 }  // namespace ampt

@@ -54,7 +54,7 @@ class Monitoring::MeasuredWork : public SlicedWork {
     }
     return is_done;
   }
-  void Answer(Reply& reply) override { work_->Answer(reply); }
+  bool Answer(Reply& reply) override { return work_->Answer(reply); }
 
  private:
   Monitoring& monitoring_;

@@ -57,6 +57,11 @@ bool PubSub::MeansOneKey(std::string_view filter) {
   return second == std::string_view::npos || filter[second - 1] != '*';
 }
 
+size_t PubSub::Subscriber::BytesOf(const Key& key) {
+  constexpr size_t kNodeBytes = sizeof(std::pair<const Key, Place>) + 4 * sizeof(void*);
+  return key.name.size() + kNodeBytes + sizeof(Subscription);
+}
+
 void PubSub::Subscribe(Subscriber& subscriber, Topic topic, std::string_view name, int database) {
   const Registry registry = RegistryOf(topic, name);
   if (!IsOfEvents(registry)) database = 0;
@@ -73,7 +78,9 @@ void PubSub::Subscribe(Subscriber& subscriber, Topic topic, std::string_view nam
     }
   }
   Named& named = found->second;
-  subscriber.places_[{topic, *named.name, database}] = {&named, named.subscribers.size()};
+  const Subscriber::Key key{topic, *named.name, database};
+  subscriber.places_[key] = {&named, named.subscribers.size()};
+  subscriber.subscription_bytes_ += Subscriber::BytesOf(key);
   named.subscribers.push_back({&subscriber, database});
   ++subscriber.counts_[static_cast<size_t>(topic)];
   if (IsOfEvents(registry)) CountEvents(database, +1);
@@ -107,6 +114,7 @@ void PubSub::Remove(Subscriber& subscriber,
   const Subscriber::Key key = at->first;
   const auto [named, place] = at->second;
   subscriber.places_.erase(at);
+  subscriber.subscription_bytes_ -= Subscriber::BytesOf(key);
   --subscriber.counts_[static_cast<size_t>(key.topic)];
   if (IsOfEvents(named->registry)) CountEvents(key.database, -1);
   // The last of the list takes the place that becomes free.

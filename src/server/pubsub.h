@@ -47,6 +47,8 @@ class PubSub final : public LiveSink {
     virtual int resp_version() const = 0;  // 2 or 3
 
     size_t subscription_count(Topic topic) const { return counts_[static_cast<size_t>(topic)]; }
+    // What its subscriptions take, each name in full although others may listen to it, too.
+    size_t subscription_bytes() const { return subscription_bytes_; }
 
    protected:
     ~Subscriber() = default;
@@ -63,8 +65,12 @@ class PubSub final : public LiveSink {
       Named* named;
       size_t at;  // in its list of subscribers
     };
+    // Of one subscription: its name, its node in places_ and its place in the registry's list.
+    static size_t BytesOf(const Key& key);
+
     std::map<Key, Place> places_;
     std::array<size_t, kTopics> counts_{};
+    size_t subscription_bytes_ = 0;
   };
 
   // `hash_seed`: random, so that no client can choose names that collide.

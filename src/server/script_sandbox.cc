@@ -73,6 +73,12 @@ int EncodeLittle(lua_State* lua) {
   return lua_tocfunction(lua, lua_upvalueindex(2))(lua);
 }
 
+// cjson.encode_keep_buffer() answers what is in force.
+int KeepNoBuffer(lua_State* lua) {
+  lua_pushboolean(lua, 0);
+  return 1;
+}
+
 // loadstring() and load() for text only: bytecode can do anything to the process.
 int LoadText(lua_State* lua, const char* chunk, size_t bytes, const char* name) {
   if (bytes > 0 && chunk[0] == LUA_SIGNATURE[0]) {
@@ -304,8 +310,11 @@ Sandbox::Sandbox() : lua_(lua_newstate(Allocate, &memory_)) {
   lua_insert(lua, -2);
   lua_pushcclosure(lua, EncodeLittle, 2);
   lua_setfield(lua, -2, "encode");
-  // A module of its own would encode without that limit; a kept buffer would stay for good.
-  Remove(lua, {"new", "encode_keep_buffer"});
+  // A module of its own would encode without that limit.
+  Remove(lua, {"new"});
+  // A kept buffer would stay for good, so none is, whatever is asked for.
+  lua_pushcfunction(lua, KeepNoBuffer);
+  lua_setfield(lua, -2, "encode_keep_buffer");
   AddLibrary("cjson");
 
   // The table of globals is on top: what scripts see is a proxy of it, which knows what is missing.

@@ -21,7 +21,9 @@ constexpr size_t kDigestDigits = 40;
 constexpr const char* kErrorHandler = "ampt.error_handler";
 constexpr const char* kSelf = "ampt.scripting";
 // Lua instructions between two looks at the clock.
-constexpr int kInstructions = 100'000;
+constexpr int kInstructions = 10'000;
+// How long a busy script runs before others do.
+constexpr int64_t kSliceNanos = 5'000'000;
 // Garbage is collected a step every so many runs.
 constexpr uint64_t kRunsPerStep = 50;
 
@@ -143,9 +145,19 @@ void Scripting::Flush() {
   AddRedisLibrary();
 }
 
-Status Scripting::Kill() {
-  // While a script runs nobody is heard.
-  return Status::Coded("NOTBUSY", "No scripts in execution right now.");
+Status Scripting::End(const char* why) {
+  if (running_ == nullptr) {
+    return Status::Coded("NOTBUSY", "No scripts in execution right now.");
+  }
+  if (running_->has_written) {
+    return Status::Coded(
+        "UNKILLABLE",
+        "Sorry the script already executed write commands against the dataset. You can either wait "
+        "the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE "
+        "command.");
+  }
+  running_->ended_why = why;
+  return {};
 }
 
 bool Scripting::Exists(std::string_view digest) const {
@@ -292,7 +304,11 @@ Status Scripting::Run(Context& context, Cache::iterator script, Words words, int
 
   Running running{context, access == Access::kReadonly || (found.flags & kNoWrites) != 0,
                   memory_refusal};
+  running.digest = script->first;
   running.began_nanos = ServerClock::StopwatchNanos();
+  if (const int64_t threshold_ms = settings_.busy_reply_threshold_ms; threshold_ms > 0) {
+    running.until_nanos = running.began_nanos + threshold_ms * 1'000'000;
+  }
   running_ = &running;
   const int database = context.session.database();
   lua_sethook(lua, CheckTime, LUA_MASKCOUNT, kInstructions);
@@ -340,21 +356,34 @@ void Scripting::ReplyWithFailure(const std::string& digest, Reply& reply) {
   reply.Error(text);
 }
 
-// Called every kInstructions.
+void Scripting::LetOthersRunIfDue() {
+  Running& running = *running_;
+  const int64_t nanos = ServerClock::StopwatchNanos();
+  if (nanos < running.until_nanos) return;
+  if (!running.is_busy) {
+    log_.Warning(
+        "Slow script detected: still in execution after {} milliseconds. You can try killing the "
+        "script using the SCRIPT KILL command. Script name is: {}.",
+        (nanos - running.began_nanos) / 1'000'000, running.digest);
+    running.is_busy = true;
+  }
+  caller_.LetOthersRun();
+  running.until_nanos = ServerClock::StopwatchNanos() + kSliceNanos;
+  if (running.ended_why != nullptr) log_.Warning("{}", running.ended_why);
+}
+
 void Scripting::CheckTime(lua_State* lua, lua_Debug*) {
   lua_getfield(lua, LUA_REGISTRYINDEX, kSelf);
   Scripting& self = *static_cast<Scripting*>(lua_touserdata(lua, -1));
   lua_pop(lua, 1);
-  Running& running = *self.running_;
-  const int64_t threshold_ms = self.settings_.busy_reply_threshold_ms;
-  if (threshold_ms <= 0) return;
-  const int64_t most_ms = threshold_ms * (running.has_written ? kPatience : 1);
-  const int64_t ran_ms = (ServerClock::StopwatchNanos() - running.began_nanos) / 1'000'000;
-  if (ran_ms < most_ms) return;
-  if (!running.is_ended) self.log_.Warning("A script was ended that ran for {} ms", ran_ms);
-  running.is_ended = true;
+  const Running& running = *self.running_;
+  if (running.ended_why == nullptr) self.LetOthersRunIfDue();
+  if (running.ended_why == nullptr) return;
   self.sandbox_->Stop();
-  luaL_error(lua, "Script ended: it ran longer than busy-reply-threshold allows.");
+  lua_createtable(lua, 0, 1);
+  lua_pushfstring(lua, "ERR %s", running.ended_why);
+  lua_setfield(lua, -2, "err");
+  lua_error(lua);
 }
 
 // --- what scripts call

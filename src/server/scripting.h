@@ -4,9 +4,10 @@
 // one time. Its commands are checked like a client's. What it writes reaches log and listeners as
 // the effects of its commands; the script itself goes nowhere.
 //
-// The loop stands still while a script runs, so no script may run for ever: one that has written
-// nothing is ended after `busy-reply-threshold`, one that has (it cannot be undone) after
-// kPatience times that. Nobody can ask to kill it before: there is no SCRIPT KILL to be heard.
+// The loop stands still while a script runs. One that runs longer than `busy-reply-threshold` lets
+// the loop go on now and then (Caller::LetOthersRun), so that others are told that it runs (BUSY)
+// and may end it. One that has written is not ended, as that cannot be undone: it runs on, or the
+// server stops without it.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +31,6 @@ namespace ampt {
 
 class Scripting final : public Scripts {
  public:
-  static constexpr int kPatience = 12;
   // Scripts that came with EVAL and are kept; those of SCRIPT LOAD are kept until SCRIPT FLUSH.
   static constexpr size_t kMostEvaluated = 500;
 
@@ -47,6 +47,9 @@ class Scripting final : public Scripts {
     // Runs a command that has passed all checks but the user's, on behalf of the one in `context`.
     virtual void RunForScript(Context& context, const Command* command, Words words,
                               ScriptReply& reply) = 0;
+    // Returns when the script may go on for a while. Until then nothing happens to the data, and
+    // of this object only End() and Abandon() are called.
+    virtual void LetOthersRun() = 0;
   };
 
   // All outlive it.
@@ -58,7 +61,19 @@ class Scripting final : public Scripts {
   Result<std::string> Load(std::string_view script) override;
   bool Exists(std::string_view digest) const override;
   void Flush() override;
-  Status Kill() override;
+  Status Kill() override { return End("Script killed by user with SCRIPT KILL..."); }
+
+  // What others are told while a script runs.
+  static Status BusyError() {
+    return Status::Coded(
+        "BUSY",
+        "Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN "
+        "NOSAVE.");
+  }
+  // The running script fails, with that error, as soon as it goes on; or why it must not.
+  Status End(const char* why);
+  // The same, whatever it has written. REQUIRES: a script runs.
+  void Abandon() { running_->ended_why = "Script ended by SHUTDOWN NOSAVE"; }
 
   size_t allocated_bytes() const { return sandbox_->allocated_bytes(); }
   size_t scripts() const { return scripts_.size(); }
@@ -80,9 +95,12 @@ class Scripting final : public Scripts {
     bool is_readonly;
     Status memory_refusal;  // of commands that need memory, as it began
     bool has_written = false;
-    bool is_ended = false;  // it ran too long
+    bool is_busy = false;             // it ran longer than the threshold
+    const char* ended_why = nullptr;  // null: it runs on
     int resp = 2;
+    std::string_view digest;
     int64_t began_nanos = 0;
+    int64_t until_nanos = INT64_MAX;  // when others are to run
   };
 
   static Result<uint32_t> ReadShebang(std::string_view script, std::string_view* rest);
@@ -114,7 +132,9 @@ class Scripting final : public Scripts {
   static int SetResp(lua_State* lua);
   static int SetRepl(lua_State* lua);
   static int AclCheckCommand(lua_State* lua);
+  // Called by Lua every so many instructions.
   static void CheckTime(lua_State* lua, lua_Debug*);
+  void LetOthersRunIfDue();
 
   Caller& caller_;
   const CommandTable& commands_;

@@ -56,16 +56,8 @@ Databases MakeDatabases(int count, Allocator& allocator, uint64_t hash_seed) {
   return databases;
 }
 
-std::string_view NameOf(ClientClass of) {
-  switch (of) {
-    case ClientClass::kNormal:
-      return "normal";
-    case ClientClass::kReplica:
-      return "replica";
-    case ClientClass::kPubsub:
-      return "pubsub";
-  }
-  return "";
+Status NowhereToListen() {
+  return Status::Err("nowhere to listen: give a port, an address to bind or a unixsocket");
 }
 
 }  // namespace
@@ -90,6 +82,10 @@ Server::Server(Settings& settings, Log& log, Supervisor& supervisor, Invocation 
       acl_(settings, this),
       host_(*this, settings, statistics_, clock_, log, databases_, storage_, pubsub_, events_,
             expire_lag_, memory_, monitoring_, acl_, std::move(invocation)),
+      tcp_listeners_(&loop_, log,
+                     [this](uv_stream_t* stream, int error, bool is_tls) {
+                       Accept(stream, /*is_unix=*/false, error, is_tls);
+                     }),
       http_(&loop_, [this](std::string_view path) { return AnswerHttp(path); }),
       connection_environment_{&loop_,   *this,   settings_,   statistics_,
                               buffers_, pubsub_, monitoring_, acl_},
@@ -132,12 +128,10 @@ Server::~Server() {
 Status Server::Prepare() {
   AMPT_RETURN_IF_ERROR(RenameCommands(settings_, commands_));
   AMPT_RETURN_IF_ERROR(acl_.LoadAtStart());
-  return ApplyTls(settings_);
+  return ReadTls();
 }
 
 Status Server::Listen() {
-  if (settings_.port != 0) AMPT_RETURN_IF_ERROR(ListenOn(settings_.port, /*is_tls=*/false));
-  if (settings_.tls_port != 0) AMPT_RETURN_IF_ERROR(ListenOn(settings_.tls_port, /*is_tls=*/true));
   if (!settings_.unixsocket.empty()) {
     auto listener =
         Listener::Unix(&loop_, settings_.unixsocket, settings_.unixsocketperm,
@@ -145,30 +139,21 @@ Status Server::Listen() {
                          Accept(stream, is_unix, error, /*is_tls=*/false);
                        });
     if (!listener.ok()) return listener.status();
-    listeners_.push_back(std::move(*listener));
+    unix_listener_ = std::move(*listener);
   }
-  if (listeners_.empty()) {
-    return Status::Err("nowhere to listen: give a port, an address to bind or a unixsocket");
-  }
+  AMPT_RETURN_IF_ERROR(ListenAt(settings_));
+  if (tcp_listeners_.empty() && unix_listener_ == nullptr) return NowhereToListen();
   return ListenForHttp();
 }
 
-Status Server::ListenOn(int port, bool is_tls) {
-  for (const std::string& host : settings_.bind) {
-    const bool optional = host.starts_with('-');
-    auto listener =
-        Listener::Tcp(&loop_, host.substr(optional ? 1 : 0), port, settings_.tcp_backlog,
-                      [this, is_tls](uv_stream_t* stream, bool is_unix, int error) {
-                        Accept(stream, is_unix, error, is_tls);
-                      });
-    if (listener.ok()) {
-      listeners_.push_back(std::move(*listener));
-      continue;
-    }
-    if (!optional) return listener.status();
-    log_.Warning("{}; it is optional, so the server goes on", listener.status().text());
+Status Server::ListenAt(const Settings& settings) {
+  std::vector<TcpListeners::Address> addresses;
+  for (const std::string& host : settings.bind) {
+    if (settings.port != 0) addresses.push_back({host, settings.port, /*is_tls=*/false});
+    if (settings.tls_port != 0) addresses.push_back({host, settings.tls_port, /*is_tls=*/true});
   }
-  return {};
+  if (addresses.empty() && unix_listener_ == nullptr) return NowhereToListen();
+  return tcp_listeners_.ListenAt(addresses, settings.tcp_backlog);
 }
 
 Status Server::ListenForHttp() {
@@ -277,7 +262,7 @@ void Server::OnSignal(int number) {
       if (reason.starts_with("ERR ")) reason.remove_prefix(4);
       log_.Warning("SIGHUP received, but {}", reason);
     }
-    if (const Status tls = ApplyTls(settings_); !tls.ok()) {
+    if (const Status tls = ReadTls(); !tls.ok()) {
       log_.Warning("SIGHUP received, TLS goes on with the old certificates: {}", tls.text());
     } else if (tls_ != nullptr) {
       log_.Notice("SIGHUP received, the certificates are read anew");
@@ -285,24 +270,46 @@ void Server::OnSignal(int number) {
     return;
   }
   log_.Warning("{} received, stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
+  if (!dispatcher_.is_busy() || std::exchange(stops_after_script_, true)) return StopAsTold();
+  if (dispatcher_.EndScript("Script ended: the server is stopping").ok()) return;
+  log_.Warning(
+      "A script runs that has written: the server stops when that is over. Send the signal again "
+      "to stop as SHUTDOWN NOSAVE does.");
+}
+
+void Server::StopAsTold() {
   if (has_refused_to_stop_) {
     end_ = Status::Err("stopped although not everything could be written");
     return Stop();
   }
-  if (host_.Shutdown(ShutdownSave::kAsConfigured, /*force=*/false).ok()) return;
+  const auto save = dispatcher_.is_busy() ? ShutdownSave::kNo : ShutdownSave::kAsConfigured;
+  if (host_.Shutdown(save, /*force=*/false).ok()) return;
   has_refused_to_stop_ = true;
   log_.Warning("Not stopping, as writes would be lost. Make room or send the signal again.");
 }
 
+bool Server::AbandonScript() {
+  if (!dispatcher_.is_busy()) return false;
+  Connection& connection = *dispatcher_.busy_connection();
+  storage_.Hold(dispatcher_.mark());
+  dispatcher_.Abandon();
+  EndSuspension(connection);
+  return storage_.TakeBackHeld();
+}
+
 void Server::Stop() {
   is_stopping_ = true;
+  AbandonScript();
+  // Whoever sees his connection closed is not to be let in again.
+  tcp_listeners_.Close();
+  if (unix_listener_ != nullptr) unix_listener_->Close();
   supervisor_.Stopping();
   // What was written is on the disk now, so all may see their replies.
-  for (const auto& [id, connection] : connections_) {
-    connection->LetGo(UINT64_MAX);
-    connection->Flush();
-    connection->Close();
-  }
+  clients_.ForEach([](Connection& connection) {
+    connection.LetGo(UINT64_MAX);
+    connection.Flush();
+    connection.Close();
+  });
   if (!is_in_turn_) Shutdown();
 }
 
@@ -312,8 +319,9 @@ void Server::Shutdown() {
     auto* const base = reinterpret_cast<uv_handle_t*>(&handle);
     if (!uv_is_closing(base)) uv_close(base, nullptr);
   };
-  for (const auto& [id, connection] : connections_) connection->Close();
-  for (const auto& listener : listeners_) listener->Close();
+  clients_.ForEach([](Connection& connection) { connection.Close(); });
+  tcp_listeners_.Close();
+  if (unix_listener_ != nullptr) unix_listener_->Close();
   http_.Close();
   close(after_poll_);
   close(keep_awake_);
@@ -332,7 +340,8 @@ void Server::Turn() {
   is_in_turn_ = true;
   now_ms_ = clock_.NowMs();
   const bool writes_wait = storage_.WritersMustWait();
-  if (!storage_.loading()) {
+  const bool was_busy = dispatcher_.is_busy();
+  if (!storage_.loading() && !was_busy) {
     memory_.BeginTurn(now_ms_);
     events_.SetNow(now_ms_);
     // In front of commands, which see what lapsed as lapsed.
@@ -341,10 +350,12 @@ void Server::Turn() {
   running_.swap(ready_);
   for (Connection* connection : running_) connection->set_listed(false);
   batch_.Run(running_, now_ms_, writes_wait);
+  RunUnfinished(writes_wait);
   if (is_stopping_) {
     is_in_turn_ = false;
     return Shutdown();
   }
+  if (dispatcher_.is_busy()) storage_.Hold(dispatcher_.mark());
   storage_.EndTurn();
   const uint64_t sequence = storage_.last_sequence();
   for (Connection* connection : running_) {
@@ -353,8 +364,16 @@ void Server::Turn() {
   }
   running_.clear();
   FlushPushed();
-  bool more = !ready_.empty();
-  if (!storage_.loading()) {
+  bool more = false;
+  if (dispatcher_.is_busy()) {
+    if (was_busy) GoOnWithScript();
+    if (is_stopping_) {
+      is_in_turn_ = false;
+      return Shutdown();
+    }
+    FlushPushed();
+    more = true;
+  } else if (!storage_.loading()) {
     // Last, so that clients wait for one slice of each at most.
     {
       const Monitoring::Stopwatch stopwatch(monitoring_, "expire-cycle");
@@ -375,12 +394,59 @@ void Server::Turn() {
     more = WorkOnEvents() || more;
     storage_.EndTurn();
     FlushPushed();
+  } else {
+    // What may run while data is loaded does without it.
+    slices_.RunOne(now_ms_);
+    more = !slices_.empty();
   }
   is_in_turn_ = false;
-  if (settings_.maxmemory_clients != 0) EvictClients();
+  if (settings_.maxmemory_clients != 0) clients_.EvictLargest();
   if (std::exchange(log_has_advanced_, false) || !waiting_for_disk_.empty()) ReactToLog();
   if (std::exchange(pause_is_over_, false)) LetGoOn(waiting_for_pause_);
-  SetAlarm(more || !ready_.empty());
+  SetAlarm(more || !ready_.empty() || !unfinished_.empty());
+}
+
+void Server::RunUnfinished(bool writes_wait) {
+  // First those who were waiting when the turn began.
+  const size_t were_waiting = unfinished_.size();
+  KeepUnfinished();
+  if (were_waiting == 0) return;
+  const int64_t until_nanos = ServerClock::StopwatchNanos() + kUnfinishedNanos;
+  do {
+    Connection* const connection = unfinished_.front();
+    unfinished_.pop_front();
+    connection->set_listed(false);
+    batch_.Run({&connection, 1}, now_ms_, writes_wait);
+    running_.push_back(connection);
+    KeepUnfinished();
+  } while (!unfinished_.empty() && !is_stopping_ && ServerClock::StopwatchNanos() < until_nanos);
+}
+
+void Server::KeepUnfinished() {
+  for (Connection* const connection : batch_.unfinished()) {
+    if (connection->is_listed()) continue;
+    connection->set_listed(true);
+    unfinished_.push_back(connection);
+  }
+}
+
+void Server::GoOnWithScript() {
+  Connection& connection = *dispatcher_.busy_connection();
+  if (!dispatcher_.GoOn()) return;
+  storage_.Release();
+  storage_.EndTurn();
+  EndSuspension(connection);
+  if (stops_after_script_) StopAsTold();
+}
+
+void Server::EndSuspension(Connection& connection) {
+  batch_.ForgetSuspended();
+  connection.set_suspended(false);
+  if (std::exchange(suspended_has_gone_, false)) return HasClosed(connection);
+  connection.CheckHeldUp();
+  Flush(connection, storage_.last_sequence());
+  connection.FinishTurn();
+  if (!connection.is_closing()) BecameReady(connection);
 }
 
 bool Server::WorkOnEvents() {
@@ -401,10 +467,12 @@ void Server::Flush(Connection& connection, uint64_t sequence) {
     connection.HoldBack(sequence);
   }
   connection.Flush();
-  if (settings_.maxmemory_clients != 0) CountMemory(connection);
+  if (settings_.maxmemory_clients != 0) clients_.CountMemory(connection);
 }
 
 void Server::FlushPushed() {
+  // What a script has said so far may be about writes that are not in the log yet.
+  if (dispatcher_.is_busy() && settings_.appendfsync == SyncPolicy::kAlways) return;
   const uint64_t sequence = storage_.last_sequence();
   for (Connection* connection : pushed_) {
     connection->EndPushes();
@@ -417,7 +485,7 @@ void Server::ReactToLog() {
   const uint64_t kept = storage_.kept_sequence();
   const bool failed = storage_.log_failed();
   std::erase_if(held_back_, [&](int64_t id) {
-    Connection* const connection = FindConnection(id);
+    Connection* const connection = clients_.Find(id);
     if (connection == nullptr) return true;
     connection->LetGo(kept);
     // Nobody knows whether its write will last.
@@ -430,13 +498,13 @@ void Server::ReactToLog() {
 
 void Server::LetGoOn(std::vector<int64_t>& waiting) {
   for (const int64_t id : std::exchange(waiting, {})) {
-    Connection* const connection = FindConnection(id);
+    Connection* const connection = clients_.Find(id);
     if (connection == nullptr) continue;
     connection->set_waits_for_disk(false);
     connection->FinishTurn();
     BecameReady(*connection);
   }
-  if (!ready_.empty()) SetAlarm(true);
+  if (!ready_.empty() || !unfinished_.empty()) SetAlarm(true);
 }
 
 void Server::LogAdvanced() {
@@ -473,7 +541,7 @@ void Server::UnpauseClients() {
 }
 
 void Server::AnswerAfterSave(const Session& session) {
-  Connection* const connection = FindConnection(session.id());
+  Connection* const connection = clients_.Find(session.id());
   connection->set_blocked(true);
   waiting_for_save_.push_back(session.id());
 }
@@ -516,17 +584,21 @@ void Server::Answer(int64_t id, const std::function<void(Reply&)>& answer) {
 }
 
 void Server::TryAnswer(int64_t id, const std::function<bool(Reply&)>& answer) {
-  Connection* const waiting = FindConnection(id);
+  Connection* const waiting = clients_.Find(id);
   if (waiting == nullptr) return;
   waiting->BeginReply();
   RespReply reply(waiting->output(), waiting->resp_version_in_use());
   if (!answer(reply)) return waiting->EndReply();
-  waiting->NoteWrite(true);
-  if (waiting->is_silenced()) waiting->DropReply();
-  waiting->EndReply();
-  waiting->set_blocked(false);
-  waiting->CheckHeldUp();
-  BecameReady(*waiting);
+  EndAnswer(*waiting);
+}
+
+void Server::EndAnswer(Connection& waiting) {
+  waiting.NoteWrite(true);
+  if (waiting.is_silenced()) waiting.DropReply();
+  waiting.EndReply();
+  waiting.set_blocked(false);
+  waiting.CheckHeldUp();
+  BecameReady(waiting);
   if (!is_in_turn_) SetAlarm(true);
 }
 
@@ -582,10 +654,10 @@ void Server::EveryTenthOfASecond() {
   storage_.CheckSchedule();
   storage_.EndTurn();
   if (++tenths_ % 10 != 0) return;
-  for (const auto& [id, connection] : connections_) {
-    connection->CheckTime();
-    CountMemory(*connection);
-  }
+  clients_.ForEach([this](Connection& connection) {
+    connection.CheckTime();
+    clients_.CountMemory(connection);
+  });
   http_.CheckTime();
   if (storage_.loading()) ReportLoading();
 }
@@ -601,10 +673,8 @@ void Server::Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls)
     log_.Warning("A client could not be accepted: {}", uv_strerror(error));
     return;
   }
-  const bool is_full = connections_.size() >= static_cast<size_t>(settings_.maxclients);
-  auto owned = std::make_unique<Connection>(connection_environment_, ++last_id_, is_unix);
-  Connection& connection = *owned;
-  connections_.emplace(last_id_, std::move(owned));
+  const bool is_full = clients_.size() >= static_cast<size_t>(settings_.maxclients);
+  Connection& connection = clients_.Add(connection_environment_, is_unix);
   if (is_tls) connection.Secure(*tls_);
   if (connection.Accept(listener) != 0) return connection.Close();
   if (is_full) {
@@ -623,6 +693,7 @@ void Server::Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls)
 void Server::BecameReady(Connection& connection) {
   if (connection.is_listed()) return;
   connection.set_listed(true);
+  if (connection.unparsed_bytes() > kMuchBytes) return unfinished_.push_back(&connection);
   ready_.push_back(&connection);
   if (ready_.size() >= kMostReady && !is_in_turn_) Turn();
 }
@@ -637,39 +708,21 @@ void Server::WasPushed(Connection& connection) {
 }
 
 void Server::HasClosed(Connection& connection) {
-  if (connection.is_listed()) std::erase(ready_, &connection);
+  if (&connection == dispatcher_.busy_connection()) {
+    suspended_has_gone_ = true;
+    return;
+  }
+  // The rest of a transaction may have begun to listen once it was closed.
+  pubsub_.UnsubscribeAll(connection);
+  monitoring_.RemoveMonitor(connection);
+  if (connection.is_listed()) {
+    std::erase(ready_, &connection);
+    std::erase(unfinished_, &connection);
+  }
   std::erase(pushed_, &connection);
   blocked_.Remove(connection.id());
-  clients_bytes_ -= connection.counted_bytes();
-  connections_.erase(connection.id());
-}
-
-void Server::CountMemory(Connection& connection) {
-  const size_t bytes = connection.is_closing() ? 0 : connection.allocated_bytes();
-  clients_bytes_ += bytes - connection.counted_bytes();
-  connection.set_counted_bytes(bytes);
-}
-
-void Server::EvictClients() {
-  const size_t most_bytes = settings_.most_client_bytes();
-  if (most_bytes == 0 || clients_bytes_ <= most_bytes) return;
-  // Much may have been sent since it was counted.
-  std::vector<Connection*> largest_first;
-  for (const auto& [id, connection] : connections_) {
-    CountMemory(*connection);
-    if (!connection->no_evict()) largest_first.push_back(connection.get());
-  }
-  std::sort(largest_first.begin(), largest_first.end(),
-            [](const Connection* a, const Connection* b) {
-              return a->counted_bytes() > b->counted_bytes();
-            });
-  for (Connection* connection : largest_first) {
-    if (clients_bytes_ <= most_bytes) break;
-    log_.Notice("Evicting client: {}", connection->Describe());
-    ++statistics_.evicted_clients;
-    connection->Close();
-    CountMemory(*connection);
-  }
+  untaken_answers_.erase(connection.id());
+  clients_.Remove(connection);
 }
 
 void Server::RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) {
@@ -678,9 +731,37 @@ void Server::RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> wor
                work = std::shared_ptr<SlicedWork>(std::move(work))](TimeMs now_ms) {
     // What it does may need memory as well (DEBUG POPULATE).
     if (memory_.WritersMustWait() || !work->DoSome(now_ms)) return false;
-    Answer(id, [&](Reply& reply) { work->Answer(reply); });
+    if (!AnswerInParts(id, work)) {
+      slices_.Add([this, id, work](TimeMs) { return AnswerInParts(id, work); });
+    }
     return true;
   });
+}
+
+bool Server::AnswerInParts(int64_t id, const std::shared_ptr<SlicedWork>& work) {
+  Connection* const waiting = clients_.Find(id);
+  if (waiting == nullptr) return true;
+  waiting->BeginReply();
+  RespReply reply(waiting->output(), waiting->resp_version_in_use());
+  if (work->Answer(reply)) {
+    EndAnswer(*waiting);
+    return true;
+  }
+  if (waiting->is_silenced()) waiting->DropReply();
+  Flush(*waiting, storage_.last_sequence());
+  if (waiting->is_closing()) return true;
+  if (waiting->EndPart()) return false;
+  untaken_answers_[id] = work;
+  return true;
+}
+
+void Server::MayGetNextPart(Connection& connection) {
+  const auto untaken = untaken_answers_.extract(connection.id());
+  if (untaken.empty()) return;
+  slices_.Add([this, id = connection.id(), work = untaken.mapped()](TimeMs) {
+    return AnswerInParts(id, work);
+  });
+  if (!is_in_turn_) SetAlarm(true);
 }
 
 void Server::ProtocolFailed(Connection& connection) {
@@ -704,50 +785,16 @@ void Server::HttpCame(Connection& connection) {
   connection.Close();
 }
 
-Connection* Server::FindConnection(int64_t id) const {
-  const auto found = connections_.find(id);
-  if (found == connections_.end() || found->second->is_closing()) return nullptr;
-  return found->second.get();
-}
-
 // --- ServerControl
 // --------------------------------------------------------------------------------
 
-bool Server::Matches(const ClientFilter& filter, const Connection& connection) const {
-  if (connection.is_closing()) return false;
-  if (!filter.ids.empty() &&
-      std::find(filter.ids.begin(), filter.ids.end(), connection.id()) == filter.ids.end()) {
-    return false;
-  }
-  if (!filter.type.empty() && filter.type != NameOf(connection.client_class())) return false;
-  if (!filter.user.empty() && filter.user != connection.user_name()) return false;
-  if (filter.max_age_s && connection.age_s() < *filter.max_age_s) return false;
-  if (!filter.address.empty() && filter.address != connection.address()) return false;
-  return filter.local_address.empty() || filter.local_address == connection.local_address();
-}
-
-std::string Server::ListClients(const ClientFilter& filter) {
-  std::string list;
-  for (const auto& [id, connection] : connections_) {
-    if (Matches(filter, *connection)) list.append(connection->Describe()).append("\n");
-  }
-  return list;
+int64_t Server::ListClients(const ClientFilter& filter, int64_t after_id, size_t most,
+                            std::string* list) {
+  return clients_.List(filter, after_id, most, list);
 }
 
 int64_t Server::KillClients(const ClientFilter& filter, const Session& me) {
-  int64_t killed = 0;
-  for (const auto& [id, connection] : connections_) {
-    if (!Matches(filter, *connection)) continue;
-    if (id != me.id()) {
-      connection->Close();
-    } else if (filter.skip_me) {
-      continue;
-    } else {
-      connection->CloseAfterReply();
-    }
-    ++killed;
-  }
-  return killed;
+  return clients_.Kill(filter, me);
 }
 
 bool Server::UnblockClient(int64_t id, bool with_error) {
@@ -756,12 +803,12 @@ bool Server::UnblockClient(int64_t id, bool with_error) {
 }
 
 void Server::Monitor(Session& me) {
-  if (Connection* const connection = FindConnection(me.id())) monitoring_.AddMonitor(*connection);
+  if (Connection* const connection = clients_.Find(me.id())) monitoring_.AddMonitor(*connection);
 }
 
-Status Server::ApplyTls(const Settings& settings) {
-  if (settings.tls_port == 0) return {};
-  auto made = TlsContext::Make(settings);
+Status Server::ReadTls() {
+  if (settings_.tls_port == 0) return {};
+  auto made = TlsContext::Make(settings_);
   if (made.ok()) tls_ = std::move(*made);
   return made.status();
 }
@@ -773,36 +820,17 @@ void Server::LogIn(Session& session, const AclUser& user) {
 void Server::CloseClients(
     const std::function<bool(const AclUser& user, const Session& session)>& is_meant,
     const Session& me) {
-  for (const auto& [id, connection] : connections_) {
-    if (connection->is_closing() || !is_meant(connection->user(), *connection)) continue;
-    connection->LogOut();
-    if (id == me.id()) {
-      connection->CloseAfterReply();
-    } else {
-      connection->Close();
-    }
-  }
+  clients_.Close(is_meant, me);
 }
 
 ClientFigures Server::client_figures() const {
-  ClientFigures figures;
-  for (const auto& [id, connection] : connections_) {
-    if (connection->is_closing()) continue;
-    const size_t input_bytes = connection->input_buffer_bytes();
-    const size_t output_bytes = connection->output_buffer_bytes();
-    ++figures.connected;
-    figures.blocked += connection->is_blocked();
-    figures.largest_input_buffer_bytes = std::max(figures.largest_input_buffer_bytes, input_bytes);
-    figures.largest_output_buffer_bytes =
-        std::max(figures.largest_output_buffer_bytes, output_bytes);
-    figures.buffer_bytes += connection->allocated_bytes();
-  }
-  for (const int64_t id : waiting_for_pause_) figures.blocked += FindConnection(id) != nullptr;
+  ClientFigures figures = clients_.Figures();
+  for (const int64_t id : waiting_for_pause_) figures.blocked += clients_.Find(id) != nullptr;
   return figures;
 }
 
 bool Server::IsLocal(const Session& session) const {
-  const Connection* const connection = FindConnection(session.id());
+  const Connection* const connection = clients_.Find(session.id());
   return connection != nullptr && connection->is_local();
 }
 

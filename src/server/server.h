@@ -7,6 +7,9 @@
 //           connection that has replies is flushed with one write (or its replies wait for the
 //           log), what is due expires and one slice of long work is done
 //
+// While a script runs that was suspended (dispatch.h), the last part is one slice of that and
+// nothing else: neither the data nor the log changes but by the script.
+//
 // The time is taken once a turn, so all of a turn happens in one millisecond. When nothing is ready
 // and nothing is due the loop sleeps until a socket, a deadline or the 100 ms timer wakes it.
 #pragma once
@@ -16,6 +19,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,6 +35,7 @@
 #include "server/batch.h"
 #include "server/blocked_clients.h"
 #include "server/buffers.h"
+#include "server/client_list.h"
 #include "server/connection.h"
 #include "server/dispatch.h"
 #include "server/effects_chain.h"
@@ -76,7 +81,8 @@ class Server final : public ServerControl,
   Status Run();
 
   // --- ServerControl ---
-  std::string ListClients(const ClientFilter& filter) override;
+  int64_t ListClients(const ClientFilter& filter, int64_t after_id, size_t most,
+                      std::string* list) override;
   int64_t KillClients(const ClientFilter& filter, const Session& me) override;
   bool UnblockClient(int64_t id, bool with_error) override;
   void Monitor(Session& me) override;
@@ -85,6 +91,8 @@ class Server final : public ServerControl,
   ClientFigures client_figures() const override;
   bool IsLocal(const Session& session) const override;
   Status SettingsChanged() override;
+  bool is_busy() const override { return dispatcher_.is_busy(); }
+  bool AbandonScript() override;
   void Stop() override;
   void AnswerAfterSave(const Session& session) override;
   Status Reload() override;
@@ -94,11 +102,16 @@ class Server final : public ServerControl,
   // Connections worked off together; more in one turn make several batches, so that the memory for
   // what they sent stays small.
   static constexpr size_t kMostReady = 256;
+  // Whoever has sent so much is served behind the others of a turn, together with those who have
+  // more to come than their share: so long in a turn, and one of them at least.
+  static constexpr size_t kMuchBytes = 16 * 1024;
+  static constexpr int64_t kUnfinishedNanos = 200'000;
   static constexpr size_t kExpireAtOnce = 64;  // items between two looks at the stopwatch
   static constexpr size_t kDueAtOnce = 256;    // steps of events: less than a millisecond
 
   void BecameReady(Connection& connection) override;
   void WasPushed(Connection& connection) override;
+  void MayGetNextPart(Connection& connection) override;
   void TlsFailed(Connection& connection, std::string_view reason) override;
   void HasClosed(Connection& connection) override;
   void RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) override;
@@ -108,7 +121,8 @@ class Server final : public ServerControl,
   void WaitForPause(Connection& connection) override;
   void Block(Connection& connection, std::unique_ptr<BlockedWork> work) override;
 
-  Status ApplyTls(const Settings& settings) override;
+  Status ListenAt(const Settings& settings) override;
+  void UseTls(std::shared_ptr<const TlsContext> context) override { tls_ = std::move(context); }
   void LogIn(Session& session, const AclUser& user) override;
   void CloseClients(
       const std::function<bool(const AclUser& user, const Session& session)>& is_meant,
@@ -121,8 +135,14 @@ class Server final : public ServerControl,
   void SaveEnded(const Status& status) override;
 
   void Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls);
-  Status ListenOn(int port, bool is_tls);
   void Turn();
+  // A share for each of those who have sent much, as far as the time goes.
+  void RunUnfinished(bool writes_wait);
+  void KeepUnfinished();
+  // A slice of the script that is suspended.
+  void GoOnWithScript();
+  // The command of that connection is not suspended any more.
+  void EndSuspension(Connection& connection);
   // Sends the messages of this turn: the one place where they leave.
   void FlushPushed();
   // Sends what a connection has been answered in this turn, or has it wait for the log.
@@ -130,32 +150,33 @@ class Server final : public ServerControl,
   void ReactToLog();
   // Lets connections go on whose commands had to wait.
   void LetGoOn(std::vector<int64_t>& waiting);
+  // A slice of the answer to work that is done; true if this was the last, or the next one comes
+  // when the client has taken more.
+  bool AnswerInParts(int64_t id, const std::shared_ptr<SlicedWork>& work);
   // Ends a client's wait with an answer, if it is still there.
   void Answer(int64_t id, const std::function<void(Reply&)>& answer);
   // The same, unless `answer` returns false: it goes on waiting, unanswered.
   void TryAnswer(int64_t id, const std::function<bool(Reply&)>& answer);
+  // The client's wait is over: it is answered.
+  void EndAnswer(Connection& waiting);
   // A slice of what consumers of events need; true if there is more.
   bool WorkOnEvents();
   EventSettings MakeEventSettings() const;
   void OnSignal(int number);
+  // What a signal that ends the process asks for.
+  void StopAsTold();
+  // Reads the files of TLS.
+  Status ReadTls();
   Status ListenForHttp();
   HttpAnswer AnswerHttp(std::string_view path);
   // Tells the log and the supervisor how far loading is.
   void ReportLoading();
-  // `maxmemory-clients`: keeps account of what a connection takes, and closes the largest ones
-  // where all together take too much. Cost while they do not: a subtraction a connection in the
-  // turn.
-  void CountMemory(Connection& connection);
-  void EvictClients();
   // The slice's worth of items that are due; false if there are more.
   bool ExpireDue();
   // Has the loop wake up when it must: at once, or at the next deadline.
   void SetAlarm(bool at_once);
   void EveryTenthOfASecond();
   void Shutdown();
-  // Null when it has gone.
-  Connection* FindConnection(int64_t id) const;
-  bool Matches(const ClientFilter& filter, const Connection& connection) const;
 
   Settings& settings_;
   Log& log_;
@@ -192,19 +213,21 @@ class Server final : public ServerControl,
   uv_timer_t pause_timer_;  // runs during CLIENT PAUSE
   std::array<uv_signal_t, 3> signals_;
   std::shared_ptr<const TlsContext> tls_;  // null: there is no tls-port
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  TcpListeners tcp_listeners_;
+  std::unique_ptr<Listener> unix_listener_;  // null: there is no unixsocket
   HttpServer http_;
 
   Connection::Environment connection_environment_;
-  std::map<int64_t, std::unique_ptr<Connection>> connections_;  // those being closed included
-  int64_t last_id_ = 0;
-  size_t clients_bytes_ = 0;  // of all connections, as last counted; with `maxmemory-clients` only
+  ClientList clients_{settings_, statistics_, log_};
   Dispatcher dispatcher_;
   Batch batch_;
   std::vector<Connection*> ready_;
-  std::vector<Connection*> running_;  // the batch at work
-  std::vector<Connection*> pushed_;   // got messages that are not sent yet
+  std::deque<Connection*> unfinished_;  // listed as well: they have sent much
+  std::vector<Connection*> running_;    // the batch at work
+  std::vector<Connection*> pushed_;     // got messages that are not sent yet
   Slices slices_;
+  // Work whose clients are to take more of the answer first, by their ids.
+  std::map<int64_t, std::shared_ptr<SlicedWork>> untaken_answers_;
   std::vector<int64_t> held_back_;          // connections whose replies wait for the log
   std::vector<int64_t> waiting_for_disk_;   // connections whose writes wait
   std::vector<int64_t> waiting_for_pause_;  // connections whose commands wait for its end
@@ -215,8 +238,10 @@ class Server final : public ServerControl,
   int64_t next_accept_warning_us_ = 0;
   int64_t next_http_warning_us_ = 0;
   bool is_in_turn_ = false;
-  bool log_has_advanced_ = false;  // within this turn
-  bool pause_is_over_ = false;     // within this turn
+  bool log_has_advanced_ = false;    // within this turn
+  bool pause_is_over_ = false;       // within this turn
+  bool suspended_has_gone_ = false;  // the client whose script is suspended
+  bool stops_after_script_ = false;
   bool has_refused_to_stop_ = false;
   Status end_;
   bool is_stopping_ = false;

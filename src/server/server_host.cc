@@ -18,6 +18,8 @@
 #include "server/info.h"
 #include "server/metrics.h"
 #include "server/process.h"
+#include "server/scripting.h"
+#include "server/tls.h"
 
 namespace ampt {
 namespace {
@@ -29,6 +31,18 @@ std::string MakeRunId() {
   std::string id;
   for (const unsigned char byte : bytes) id += fmt::format("{:02x}", byte);
   return id;
+}
+
+// Of an error, what people read.
+std::string_view WithoutCode(const Status& status) {
+  std::string_view text = status.text();
+  if (text.starts_with("ERR ")) text.remove_prefix(4);
+  return text;
+}
+
+Status CannotSet(const Setting& setting, std::string_view reason) {
+  return Status::Err(fmt::format("CONFIG SET failed (possibly related to argument '{}') - {}",
+                                 setting.name, reason));
 }
 
 }  // namespace
@@ -65,8 +79,9 @@ void ServerHost::CopyModelSettings() {
 // --- connections
 // ----------------------------------------------------------------------------------
 
-std::string ServerHost::ListClients(const ClientFilter& filter) {
-  return control_.ListClients(filter);
+int64_t ServerHost::ListClients(const ClientFilter& filter, int64_t after_id, size_t most,
+                                std::string* list) {
+  return control_.ListClients(filter, after_id, most, list);
 }
 
 int64_t ServerHost::KillClients(const ClientFilter& filter, const Session& me) {
@@ -99,16 +114,33 @@ Status ServerHost::SetSettings(
                       changed.maxclients));
     }
   }
+  const Setting* of_tls = nullptr;
+  const Setting* of_listening = nullptr;
   for (const auto& [name, value] : pairs) {
-    // Also to the same value: the file may be another one.
     const Setting* const setting = FindSetting(name);
-    if (!setting->name.starts_with("tls-")) continue;
-    if (const Status status = control_.ApplyTls(changed); !status.ok()) {
-      return Status::Err(fmt::format("CONFIG SET failed (possibly related to argument '{}') - {}",
-                                     setting->name, std::string_view(status.text()).substr(4)));
-    }
-    break;
+    const bool is_address =
+        setting->name == "port" || setting->name == "bind" || setting->name == "tls-port";
+    if (of_tls == nullptr && setting->name.starts_with("tls-")) of_tls = setting;
+    if (of_listening == nullptr && is_address) of_listening = setting;
   }
+  std::shared_ptr<const TlsContext> tls;
+  // Also to the same value: the file may be another one.
+  if (of_tls != nullptr && changed.tls_port != 0) {
+    auto made = TlsContext::Make(changed);
+    if (!made.ok()) return CannotSet(*of_tls, WithoutCode(made.status()));
+    tls = std::move(*made);
+  }
+  if (of_listening != nullptr) {
+    const Status status = control_.ListenAt(changed);
+    // The beginnings are Redis' own.
+    const std::string_view what = of_listening->name == "bind"
+                                      ? "Failed to bind to specified addresses"
+                                      : "Unable to listen on this port";
+    if (!status.ok()) {
+      return CannotSet(*of_listening, fmt::format("{}: {}", what, WithoutCode(status)));
+    }
+  }
+  if (tls != nullptr) control_.UseTls(std::move(tls));
   const bool has_new_password = changed.requirepass != settings_.requirepass;
   settings_ = std::move(changed);
   if (has_new_password) acl_.SetDefaultPassword(settings_.requirepass);
@@ -129,8 +161,7 @@ Status ServerHost::RewriteConfig() {
   if (text.ok()) text = RewriteConfigText(*text, path, ReadWholeFile, as_it_is);
   Status status = text.ok() ? ReplaceFile(path, *text) : text.status();
   if (!status.ok()) {
-    std::string_view reason = status.text();
-    if (reason.starts_with("ERR ")) reason.remove_prefix(4);
+    const std::string_view reason = WithoutCode(status);
     log_.Warning("CONFIG REWRITE failed: {}", reason);
     return Status::Err(fmt::format("Rewriting config file: {}", reason));
   }
@@ -316,14 +347,16 @@ std::vector<MemoryFigure> ServerHost::MemoryStats() {
 }
 
 Status ServerHost::Shutdown(ShutdownSave save, bool force) {
+  if (control_.is_busy() && save != ShutdownSave::kNo) return Scripting::BusyError();
   log_.Warning("Shutting down...");
+  const bool must_end = control_.AbandonScript();
   // The log has everything that a snapshot would.
   const bool by_settings = !settings_.appendonly && !settings_.save.empty();
   const bool wanted =
       save == ShutdownSave::kYes || (save == ShutdownSave::kAsConfigured && by_settings);
   if (const Status status = storage_.Close(wanted && !storage_.loading()); !status.ok()) {
     log_.Warning("Not everything could be written: {}", status.text());
-    if (!force) return Status::Err("Errors trying to SHUTDOWN. Check logs.");
+    if (!force && !must_end) return Status::Err("Errors trying to SHUTDOWN. Check logs.");
   }
   control_.Stop();
   return {};

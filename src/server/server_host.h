@@ -39,13 +39,16 @@ struct ClientFigures {
   size_t buffer_bytes = 0;  // of all connections together
 };
 
+class TlsContext;
+
 // What the host asks of the event loop and its connections.
 class ServerControl {
  public:
   virtual ~ServerControl() = default;
 
   // As in Host.
-  virtual std::string ListClients(const ClientFilter& filter) = 0;
+  virtual int64_t ListClients(const ClientFilter& filter, int64_t after_id, size_t most,
+                              std::string* list) = 0;
   virtual int64_t KillClients(const ClientFilter& filter, const Session& me) = 0;
   virtual bool UnblockClient(int64_t id, bool with_error) = 0;
 
@@ -57,10 +60,17 @@ class ServerControl {
   virtual void PauseClients(int64_t duration_ms, bool writes_only) = 0;
   virtual void UnpauseClients() = 0;
 
-  // Takes the settings and the files of TLS anew, for connections to come. On error all stays.
-  virtual Status ApplyTls(const Settings& settings) = 0;
+  // Listens where these settings say (bind, port, tls-port). On error it listens where it did.
+  virtual Status ListenAt(const Settings& settings) = 0;
+  // For connections to come.
+  virtual void UseTls(std::shared_ptr<const TlsContext> context) = 0;
   // The settings have changed; whatever was copied out of them must be taken again.
   virtual Status SettingsChanged() = 0;
+  // Whether a script runs for so long already that others are told so (BUSY).
+  virtual bool is_busy() const = 0;
+  // Ends that script where it stands, if one is. True if what it has written is taken back from the
+  // log: the data is not what the log says any more, so the server must end.
+  virtual bool AbandonScript() = 0;
   // Sends the replies there are and ends the loop. REQUIRES: everything is on the disk.
   virtual void Stop() = 0;
   // The connection is answered when the running snapshot is saved.
@@ -98,7 +108,8 @@ class ServerHost : public Host {
              ExpireLag& expire_lag, MemoryLimit& memory, Monitoring& monitoring, Acl& acl,
              Invocation invocation);
 
-  std::string ListClients(const ClientFilter& filter) override;
+  int64_t ListClients(const ClientFilter& filter, int64_t after_id, size_t most,
+                      std::string* list) override;
   int64_t KillClients(const ClientFilter& filter, const Session& me) override;
   bool UnblockClient(int64_t id, bool with_error) override;
 

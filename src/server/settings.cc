@@ -44,6 +44,8 @@ constexpr std::array<std::string_view, 2> kNames<EventsOverflow>{"refuse", "drop
 template <>
 constexpr std::array<std::string_view, 3> kNames<DebugAccess>{"no", "yes", "local"};
 template <>
+constexpr std::array<std::string_view, 2> kNames<PubsubDefault>{"resetchannels", "allchannels"};
+template <>
 constexpr std::array<std::string_view, 3> kNames<TlsAuthClients>{"no", "optional", "yes"};
 template <>
 constexpr std::array<std::string_view, kClientClasses> kNames<ClientClass>{"normal", "replica",
@@ -256,6 +258,32 @@ struct Addresses {
   }
 };
 
+struct Percentiles {
+  static std::string Bounds() { return "numbers from 0 to 100, such as 50 99 99.9"; }
+  static std::string Get(const Settings& settings) { return Join(Words(settings)); }
+  static std::vector<std::string> Words(const Settings& settings) {
+    std::vector<std::string> words;
+    for (const double percent : settings.latency_percentiles) {
+      words.push_back(fmt::format("{}", percent));
+    }
+    return words;
+  }
+  static std::string SetList(Settings& settings, std::vector<std::string> words) {
+    std::vector<double> percentiles;
+    for (const std::string& word : words) {
+      const char* const end = word.data() + word.size();
+      double percent = 0;
+      const auto [stop, error] = std::from_chars(word.data(), end, percent);
+      if (error != std::errc() || stop != end || !(percent >= 0 && percent <= 100)) {
+        return "latency percentiles must be numbers from 0 to 100";
+      }
+      percentiles.push_back(percent);
+    }
+    settings.latency_percentiles = std::move(percentiles);
+    return {};
+  }
+};
+
 struct OutputBufferLimits {
   static std::string Bounds() {
     return "normal, replica or pubsub, a hard size, a soft size and seconds (pubsub 32mb 8mb 60), "
@@ -389,9 +417,9 @@ constexpr Change kAtStart = Change::kAtStart;
 constexpr Change kNever = Change::kNever;
 
 constexpr Setting kTable[] = {
-    Row<Number<&S::port, 0, 65535>>("port", kAtStart, "TCP port to listen on; 0 is none."),
+    Row<Number<&S::port, 0, 65535>>("port", kAnyTime, "TCP port to listen on; 0 is none."),
     Row<Addresses<&S::bind>>(
-        "bind", kAtStart,
+        "bind", kAnyTime,
         "Addresses to listen on; one that cannot be had is an error unless a '-' stands "
         "before it."),
     Row<Number<&S::tcp_backlog, 1, kMaxInt>>(
@@ -402,7 +430,7 @@ constexpr Setting kTable[] = {
     Row<Permissions<&S::unixsocketperm>>(
         "unixsocketperm", kAtStart,
         "Permissions of the Unix socket, such as 700; 0 leaves them to the umask."),
-    Row<Number<&S::tls_port, 0, 65535>>("tls-port", kAtStart,
+    Row<Number<&S::tls_port, 0, 65535>>("tls-port", kAnyTime,
                                         "TCP port to listen on for TLS; 0 is none."),
     Row<Path<&S::tls_cert_file>>(
         "tls-cert-file", kAnyTime,
@@ -446,6 +474,9 @@ constexpr Setting kTable[] = {
         "File of users, for ACL LOAD and ACL SAVE; \"\": users are lines of this file."),
     Row<Number<&S::acllog_max_len, 0, kMaxInt>>(
         "acllog-max-len", kAnyTime, "How many entries ACL LOG keeps of what users were refused."),
+    Row<Choice<&S::acl_pubsub_default>>(
+        "acl-pubsub-default", kAnyTime,
+        "Which channels a new user may use: resetchannels is none, allchannels is all."),
     Row<Size<&S::proto_max_bulk_len, kMegabyte, kMaxInt64>>(
         "proto-max-bulk-len", kAnyTime, "Largest single argument that a client may send."),
     Row<Size<&S::client_query_buffer_limit, kMegabyte, kMaxInt64>>(
@@ -489,8 +520,8 @@ constexpr Setting kTable[] = {
         "lua-time-limit", kAnyTime, "The older name of busy-reply-threshold, which wins."),
     Row<Number<&S::busy_reply_threshold_ms, 0, 3'600'000>>(
         "busy-reply-threshold", kAnyTime,
-        "Milliseconds after which a script is ended that has written nothing; one that has written "
-        "is ended after twelve times that; 0 is never."),
+        "Milliseconds after which other clients are answered BUSY while a script runs, and SCRIPT "
+        "KILL ends it if it has written nothing; 0 is never."),
     Row<Size<&S::events_max_memory, 0, kMaxInt64>>(
         "events-max-memory", kAnyTime,
         "Memory that the backlogs of all event consumers may take together; 0 is no limit."),
@@ -542,6 +573,11 @@ constexpr Setting kTable[] = {
     Row<Number<&S::latency_monitor_threshold_ms, 0, 3'600'000>>(
         "latency-monitor-threshold", kAnyTime,
         "Milliseconds from which on LATENCY notes what held the server up; 0 is off."),
+    Row<Choice<&S::latency_tracking>>(
+        "latency-tracking", kAnyTime,
+        "Whether INFO latencystats tells how long commands take; it is counted anyway."),
+    Row<Percentiles>("latency-tracking-info-percentiles", kAnyTime,
+                     "Which percentiles of that INFO latencystats shows."),
     Row<Number<&S::metrics_port, 0, 65535>>(
         "metrics-port", kAtStart,
         "TCP port for HTTP: /metrics for Prometheus, and /healthz; 0 is none."),

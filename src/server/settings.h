@@ -35,6 +35,9 @@ enum class EventsOverflow : uint8_t { kRefuse, kDrop };
 // Who may use DEBUG: nobody, everybody, connections from this machine.
 enum class DebugAccess : uint8_t { kNo, kYes, kLocal };
 
+// Which channels a new user may use.
+enum class PubsubDefault : uint8_t { kResetChannels, kAllChannels };
+
 // Whether clients' certificates are asked for and checked.
 enum class TlsAuthClients : uint8_t { kNo, kOptional, kYes };
 
@@ -91,6 +94,7 @@ struct Settings {
   std::string requirepass;       // empty: no password
   std::string aclfile;           // empty: users are in the configuration file
   int64_t acllog_max_len = 128;  // entries
+  PubsubDefault acl_pubsub_default = PubsubDefault::kResetChannels;
   // Directives of the file that are no settings, in its order.
   std::vector<UserLine> users;
   std::vector<RenamedCommand> renamed_commands;
@@ -128,7 +132,9 @@ struct Settings {
   int64_t slowlog_log_slower_than_us = 10'000;  // negative: nothing
   int64_t slowlog_max_len = 128;                // entries
   int64_t latency_monitor_threshold_ms = 0;     // 0: off
-  int metrics_port = 0;                         // 0: none
+  bool latency_tracking = true;
+  std::vector<double> latency_percentiles{50, 99, 99.9};
+  int metrics_port = 0;  // 0: none
   std::vector<std::string> metrics_bind{"127.0.0.1"};
 
   // The process.

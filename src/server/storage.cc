@@ -172,13 +172,28 @@ Status Storage::WriteRefusal() const {
 
 void Storage::EndTurn() {
   if (save_ == nullptr) return;
-  if (save_requested_) BeginSave();
+  if (save_requested_ && !is_held_) BeginSave();
   StartJobs();
+}
+
+void Storage::Hold(Mark mark) {
+  if (std::exchange(is_held_, true) || log_ == nullptr) return;
+  log_->Hold(mark);
+}
+
+void Storage::Release() {
+  is_held_ = false;
+  if (log_ != nullptr) log_->Release();
+}
+
+bool Storage::TakeBackHeld() {
+  is_held_ = false;
+  return log_ != nullptr && log_->DropHeld();
 }
 
 void Storage::StartJobs() {
   StartLogJob();
-  StartSaveJob();
+  if (!is_held_) StartSaveJob();
   SetTimer();
 }
 

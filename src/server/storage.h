@@ -120,6 +120,20 @@ class Storage {
   bool HoldsBack(uint64_t sequence) const {
     return log_ != nullptr && !log_->IsKept(sequence) && log_->failure().ok();
   }
+  // --- a command that goes on over several turns ---
+  // What the log has collected at some moment of a turn.
+  using Mark = FrameBuffer::Mark;
+  // Cost: a few loads.
+  Mark mark() const { return log_ != nullptr ? log_->open().mark() : Mark{}; }
+  // What was and will be changed since `mark` is one: none of it is written, and last_sequence()
+  // leaves it out, before Release(). No save begins or goes on. Again: nothing. REQUIRES: no
+  // EndTurn() since the mark.
+  void Hold(Mark mark);
+  void Release();
+  // Instead: what was changed since the mark is never written, so it is not to be seen any more:
+  // the server must end. False where nothing was.
+  bool TakeBackHeld();
+
   // OK, or what a write is answered instead of being done.
   Status WriteRefusal() const;
   // All that shows no later sequence may be sent.
@@ -227,6 +241,8 @@ class Storage {
   TimeMs loading_since_ms_ = 0;
   uint64_t last_load_items_ = 0;
   uint64_t last_load_effects_ = 0;
+
+  bool is_held_ = false;
 
   // Saving.
   bool save_requested_ = false;

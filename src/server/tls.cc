@@ -195,4 +195,14 @@ std::string TlsStream::TakePending() {
   return taken;
 }
 
+size_t TlsStream::buffered_bytes() const {
+  size_t bytes = 0;
+  for (BIO* const bio : {received_, pending_}) {
+    const BUF_MEM* memory = nullptr;
+    BIO_get_mem_ptr(bio, &memory);
+    if (memory != nullptr) bytes += memory->max;
+  }
+  return bytes;
+}
+
 }  // namespace ampt

@@ -60,6 +60,8 @@ class TlsStream {
   std::string TakePending();
   bool is_established() const { return SSL_is_init_finished(ssl_.get()) == 1; }
   bool has_ended() const { return has_ended_; }
+  // What it keeps of the two streams; without what OpenSSL takes for a connection.
+  size_t buffered_bytes() const;
   // Why Read() failed.
   const std::string& error() const { return error_; }
 

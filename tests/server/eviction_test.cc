@@ -289,5 +289,20 @@ TEST_F(EvictionTest, TheLargestClientGoesWhereClientsTakeTooMuch) {
   EXPECT_EQ(reply->text.size(), 4'000'000u);
 }
 
+TEST_F(EvictionTest, SubscriptionsCountAmongWhatAClientTakes) {
+  StartServer({{"maxmemory-clients", "2mb"}});
+  for (const std::string command : {"SUBSCRIBE", "PSUBSCRIBE"}) {
+    Client greedy = Connect();
+    std::string requests;
+    for (int i = 0; i < 100; ++i) {
+      requests += Encode({command, std::string(40'000, 'x') + std::to_string(i)});
+    }
+    greedy.Send(requests);
+    EXPECT_TRUE(greedy.WaitClosed());
+  }
+  EXPECT_EQ(InfoNumber("evicted_clients"), 2);
+  EXPECT_EQ(InfoNumber("pubsub_channels"), 0);
+}
+
 }  // namespace
 }  // namespace ampt::test

@@ -160,6 +160,20 @@ TEST_F(OperationTest, HistogramsCountEveryCall) {
   EXPECT_EQ(get.elements.at(3).elements.back().integer(), 1000);
 }
 
+TEST_F(OperationTest, InfoShowsThePercentilesThatAreSet) {
+  Client client = Connect();
+  ASSERT_EQ(client.Ask("GET a"), "(nil)");
+  EXPECT_NE(client.Ask("INFO latencystats").find("latency_percentiles_usec_get:p50="),
+            std::string::npos);
+  ASSERT_EQ(client.Ask("CONFIG SET latency-tracking-info-percentiles \"0 99.5 100.0\""), "OK");
+  const std::string info = client.Ask("INFO latencystats");
+  for (const char* part : {"usec_get:p0=", ",p99.5=", ",p100="}) {
+    EXPECT_NE(info.find(part), std::string::npos) << info;
+  }
+  ASSERT_EQ(client.Ask("CONFIG SET latency-tracking no"), "OK");
+  EXPECT_EQ(client.Ask("INFO latencystats").find("usec_get"), std::string::npos);
+}
+
 // --- MONITOR
 // --------------------------------------------------------------------------------------
 
@@ -240,6 +254,26 @@ TEST_F(OperationTest, APauseOfWritesLetsReadsGoOn) {
   EXPECT_NE(operator_client.Ask("INFO clients").find("blocked_clients:0"), std::string::npos);
   EXPECT_EQ(Next(client), "OK");
   EXPECT_EQ(Next(client), "\"1\"");
+}
+
+TEST_F(OperationTest, APauseOfWritesLetsTransactionsGoOnThatOnlyRead) {
+  Client operator_client = Connect();
+  Client client = Connect();
+  ASSERT_EQ(operator_client.Ask("CLIENT PAUSE 1000000 WRITE"), "OK");
+  client.Send(Encode({"MULTI"}) + Encode({"GET", "a"}) + Encode({"EXEC"}));
+  EXPECT_EQ(Next(client), "OK");
+  EXPECT_EQ(Next(client), "QUEUED");
+  EXPECT_EQ(Next(client), "1) (nil)");
+  // One that was queued in front of the pause waits, if it writes.
+  ASSERT_EQ(operator_client.Ask("CLIENT UNPAUSE"), "OK");
+  ASSERT_EQ(client.Ask("MULTI"), "OK");
+  ASSERT_EQ(client.Ask("SET a 1"), "QUEUED");
+  ASSERT_EQ(operator_client.Ask("CLIENT PAUSE 1000000 WRITE"), "OK");
+  client.Send(Encode({"EXEC"}));
+  EXPECT_TRUE(WaitFor([&] { return InfoNumber("blocked_clients") == 1; }));
+  EXPECT_EQ(operator_client.Ask("GET a"), "(nil)");
+  ASSERT_EQ(operator_client.Ask("CLIENT UNPAUSE"), "OK");
+  EXPECT_EQ(Next(client), "1) OK");
 }
 
 TEST_F(OperationTest, APauseOfAllEndsByItself) {
@@ -360,6 +394,61 @@ TEST_F(MetricsTest, PagesAreThoseOfPrometheusAndHealth) {
   EXPECT_TRUE(
       Ask("POST /metrics HTTP/1.1\r\nContent-Length: 0\r\n\r\n").starts_with("HTTP/1.1 405"));
   EXPECT_TRUE(Ask("nonsense\r\n\r\n").starts_with("HTTP/1.1 400"));
+}
+
+TEST_F(MetricsTest, EventsAreCountedForEachConsumer) {
+  StartWithMetrics({{"events-overflow", "drop"}});
+  Client client = Connect();
+  client.Ask("AMPT.EVENTS CREATE mailer FILTERS 1 * BACKOFF 1 1");
+  client.Ask("SELECT 2");
+  client.Run({"AMPT.EVENTS", "CREATE", "odd \" name", "FILTERS", "1", "*"});
+  client.Ask("SELECT 0");
+  client.Ask("SET a:1 x");
+  client.Ask("SET b:1 x");
+  client.Ask("SET b:2 x");
+  const Value events = client.Run({"AMPT.EVENTS", "READ", "mailer", "COUNT", "10"});
+  ASSERT_EQ(events.elements.size(), 2u);  // of a and b
+  client.Ask("AMPT.EVENTS ACK mailer 1");
+  const auto expect = [this](const std::vector<std::string>& lines) {
+    const std::string answer = Get("/metrics");
+    for (const std::string& line : lines) {
+      EXPECT_NE(answer.find("\n" + line + "\n"), std::string::npos) << line << " in\n" << answer;
+    }
+  };
+  expect({"ampt_events_consumers 2", "ampt_events_waiting_readers 0",
+          "ampt_events_backlog{db=\"0\",consumer=\"mailer\"} 2",
+          "ampt_events_backlog{db=\"2\",consumer=\"odd \\\" name\"} 0",
+          "ampt_events_in_flight{db=\"0\",consumer=\"mailer\"} 1",
+          "ampt_events_blocked{db=\"0\",consumer=\"mailer\"} 0",
+          "ampt_events_dead{db=\"0\",consumer=\"mailer\"} 0",
+          "ampt_events_delivered_total{db=\"0\",consumer=\"mailer\"} 2",
+          "ampt_events_retried_total{db=\"0\",consumer=\"mailer\"} 0",
+          "ampt_events_acknowledged_total{db=\"0\",consumer=\"mailer\"} 1",
+          "ampt_events_dropped_total{db=\"0\",consumer=\"mailer\"} 0"});
+  // One comes again, and there is no room for one more.
+  client.Ask("AMPT.EVENTS NAK mailer 2");
+  const Value again = client.Run({"AMPT.EVENTS", "READ", "mailer", "BLOCK", "0"});
+  ASSERT_EQ(again.elements.size(), 1u);
+  client.Ask("CONFIG SET events-max-memory 1");
+  client.Ask("SET c:1 x");
+  expect({"ampt_events_memory_max_bytes 1", "ampt_events_in_flight{db=\"0\",consumer=\"mailer\"} 1",
+          "ampt_events_delivered_total{db=\"0\",consumer=\"mailer\"} 3",
+          "ampt_events_retried_total{db=\"0\",consumer=\"mailer\"} 1",
+          "ampt_events_dropped_total{db=\"0\",consumer=\"mailer\"} 1"});
+  // However many there are, the page stays short.
+  client.Ask("SELECT 2");
+  client.Run({"AMPT.EVENTS", "DROP", "odd \" name"});
+  for (int i = 0; i < 300; ++i) {
+    client.Ask("AMPT.EVENTS CREATE many" + std::to_string(i) + " FILTERS 1 *");
+  }
+  const std::string answer = Get("/metrics");
+  CheckPage(answer);
+  size_t shown = 0;
+  for (size_t at = 0; (at = answer.find("\nampt_events_backlog{", at)) != std::string::npos; ++at) {
+    ++shown;
+  }
+  EXPECT_EQ(shown, 100u);
+  EXPECT_NE(answer.find("\nampt_events_consumers 301\n"), std::string::npos);
 }
 
 TEST_F(MetricsTest, NoClientOfItHoldsTheServerUp) {

@@ -1,8 +1,11 @@
 // The protocol and the life of connections, byte by byte over real sockets.
+#include <arpa/inet.h>
 #include <hiredis/hiredis.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -299,6 +302,113 @@ TEST_F(ProtocolTest, WhoLeavesOneLargeReplyUnreadIsCutOffToo) {
   WaitForClients(2);
   EXPECT_TRUE(slow.WaitClosed());
   EXPECT_EQ(other.Ask("PING"), "PONG");
+}
+
+// Also one that reads all it gets.
+TEST_F(ProtocolTest, AReplyBeyondTheHardLimitIsNotSent) {
+  StartServer({{"client-output-buffer-limit", "normal 100kb 0 0"}});
+  Client client = Connect();
+  ASSERT_EQ(Render(client.Run({"SET", "small", std::string(90'000, 'x')})), "OK");
+  ASSERT_EQ(Render(client.Run({"SET", "large", std::string(110'000, 'x')})), "OK");
+  EXPECT_EQ(client.Run({"GET", "small"}).text.size(), 90'000u);
+  ASSERT_TRUE(client.Send(Encode({"GET", "large"})));
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_EQ(InfoNumber("client_output_buffer_limit_disconnections"), 1);
+}
+
+TEST_F(ProtocolTest, ClientListShowsTheBuffersOfAClient) {
+  Client client = Connect();
+  const std::string list = client.Ask("CLIENT LIST");
+  // *2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n is at work.
+  EXPECT_NE(list.find(" qbuf=26 "), std::string::npos) << list;
+  EXPECT_NE(list.find(" omem=0 "), std::string::npos) << list;
+  Client half = Connect();
+  EXPECT_EQ(half.Ask("CLIENT SETNAME half"), "OK");
+  half.Send("*2\r\n$4\r\nECHO\r\n$1000\r\n" + std::string(500, 'x'));
+  const auto line_of_half = [&] {
+    const std::string text = client.Run({"CLIENT", "LIST"}).text;
+    const size_t name = text.find(" name=half ");
+    return name == std::string::npos ? "" : text.substr(name, text.find('\n', name) - name);
+  };
+  EXPECT_TRUE(WaitFor([&] { return line_of_half().find(" qbuf=521 ") != std::string::npos; }))
+      << line_of_half();
+  // Much unsent is seen, too.
+  EXPECT_EQ(Render(client.Run({"SET", "k", std::string(8 << 20, 'x')})), "OK");
+  half.Send(std::string(500, 'x') + "\r\n");
+  for (int i = 0; i < 3; ++i) SendOnly(half, Encode({"GET", "k"}));
+  EXPECT_TRUE(WaitFor([&] {
+    const std::string line = line_of_half();
+    const size_t omem = line.find(" omem=");
+    return omem != std::string::npos && std::stoll(line.substr(omem + 6)) > 1 << 20;
+  })) << line_of_half();
+}
+
+// What a client asks of a port: true if PONG comes.
+bool IsServedAt(uint16_t port) {
+  return Client::Tcp(port).Ask("PING") == "PONG";
+}
+
+bool IsRefusedAt(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool refused =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0;
+  close(fd);
+  return refused;
+}
+
+TEST_F(ProtocolTest, ThePortMayChangeWhileItServes) {
+  StartServer();
+  const uint16_t old_port = server().port();
+  const uint16_t new_port = FreePort();
+  Client client = Connect();
+  EXPECT_EQ(client.Run({"CONFIG", "SET", "port", std::to_string(new_port)}).text, "OK");
+  EXPECT_TRUE(IsServedAt(new_port));
+  EXPECT_TRUE(IsRefusedAt(old_port));
+  // Who is there stays.
+  EXPECT_EQ(client.Ask("PING"), "PONG");
+  EXPECT_EQ(client.Run({"CONFIG", "SET", "port", std::to_string(old_port)}).text, "OK");
+  EXPECT_TRUE(IsServedAt(old_port));
+  EXPECT_TRUE(IsRefusedAt(new_port));
+}
+
+TEST_F(ProtocolTest, APortThatCannotBeHadChangesNothing) {
+  StartServer();
+  ServerProcess other;
+  Client client = Connect();
+  const std::string failed = "(error) ERR CONFIG SET failed (possibly related to argument ";
+  const std::string taken = std::to_string(other.port());
+  const std::string in_use =
+      Render(client.Run({"CONFIG", "SET", "timeout", "7", "port", taken, "maxclients", "99"}));
+  EXPECT_TRUE(in_use.starts_with(failed + "'port') - Unable to listen on this port: ")) << in_use;
+  EXPECT_NE(in_use.find(taken), std::string::npos) << in_use;
+  const std::string unknown = client.Ask("CONFIG SET bind \"127.0.0.1 999.999.999.999\"");
+  EXPECT_TRUE(unknown.starts_with(failed + "'bind') - Failed to bind to specified addresses: "))
+      << unknown;
+  const std::string nowhere = client.Ask("CONFIG SET port 0");
+  EXPECT_NE(nowhere.find("nowhere to listen"), std::string::npos) << nowhere;
+  EXPECT_TRUE(IsServedAt(server().port()));
+  EXPECT_EQ(client.Ask("CONFIG GET port"),
+            "1) \"port\"\n2) \"" + std::to_string(server().port()) + "\"");
+  EXPECT_EQ(client.Ask("CONFIG GET bind"), "1) \"bind\"\n2) \"127.0.0.1\"");
+  EXPECT_EQ(client.Ask("CONFIG GET timeout"), "1) \"timeout\"\n2) \"0\"");
+}
+
+TEST_F(ProtocolTest, AddressesMayChangeWhileItServes) {
+  StartServer();
+  Client client = Connect();
+  // The wider address takes the place of the one that is part of it.
+  for (const char* bind : {"*", "127.0.0.1", "127.0.0.1 127.0.0.2", "127.0.0.1 127.0.0.1"}) {
+    EXPECT_EQ(client.Run({"CONFIG", "SET", "bind", bind}).text, "OK") << bind;
+    EXPECT_TRUE(IsServedAt(server().port())) << bind;
+  }
+  EXPECT_EQ(client.Run({"CONFIG", "SET", "bind", "127.0.0.2"}).text, "OK");
+  EXPECT_TRUE(IsRefusedAt(server().port()));
+  EXPECT_EQ(client.Run({"CONFIG", "SET", "bind", "127.0.0.1"}).text, "OK");
+  EXPECT_TRUE(IsServedAt(server().port()));
 }
 
 TEST_F(ProtocolTest, WhoLeavesMuchUnreadForTooLongIsCutOff) {

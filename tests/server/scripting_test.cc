@@ -1,4 +1,6 @@
 // Scripts: their limits, their cache, and that nobody comes between.
+#include <signal.h>
+
 #include "tests/server/harness.h"
 
 namespace ampt::test {
@@ -11,41 +13,15 @@ class ScriptingTest : public ServerTest {
     if (!client_) client_ = std::make_unique<Client>(Connect());
     return *client_;
   }
+  void ForgetClient() { client_.reset(); }
   void TearDown() override {
-    client_.reset();
+    ForgetClient();
     ServerTest::TearDown();
   }
 
  private:
   std::unique_ptr<Client> client_;
 };
-
-TEST_F(ScriptingTest, OneThatRunsTooLongIsEnded) {
-  StartServer({{"busy-reply-threshold", "50"}});
-  const char* const endless[] = {
-      "while true do end",
-      "local function f() return f() end return f()",
-      "while true do pcall(function() while true do end end) end",
-      "while true do redis.call('GET','a') end",
-      "while true do pcall(coroutine.wrap(function() while true do end end)) end",
-      "local t={} for i=1,1e9 do t[1]=i end",
-      "local function f() while true do pcall(coroutine.wrap(f)) end end f()",
-      "local function f() while true do coroutine.resume(coroutine.create(f)) end end f()",
-      "xpcall(function() while true do end end, function() while true do end end)",
-      "while true do xpcall(function() error('x') end, function() while true do end end) end",
-  };
-  for (const char* script : endless) {
-    EXPECT_TRUE(Eval(script).text.starts_with(
-        "ERR Script ended: it ran longer than busy-reply-threshold allows."))
-        << script << "\n"
-        << Render(Eval(script));
-  }
-  // One that has written gets more time, but not all.
-  const std::string reply = Eval("redis.call('SET','w',1) while true do end").text;
-  EXPECT_NE(reply.find("Script ended"), std::string::npos) << reply;
-  EXPECT_EQ(client().Ask("GET w"), "\"1\"");
-  EXPECT_EQ(Eval("return 1").integer(), 1);
-}
 
 TEST_F(ScriptingTest, MemoryIsBounded) {
   const char* const hungry[] = {
@@ -173,6 +149,332 @@ TEST_F(ScriptingTest, SpoilsWhatOthersWatch) {
   EXPECT_FALSE(Eval("return redis.call('SET','a',1)").is_error());
   ASSERT_EQ(watcher.Ask("MULTI"), "OK");
   EXPECT_EQ(watcher.Ask("EXEC"), "(nil)");
+}
+
+// --- long scripts
+// ---------------------------------------------------------------------------------
+
+constexpr const char* kBusy =
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+constexpr const char* kUnkillable =
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can "
+    "either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE "
+    "command.";
+constexpr const char* kKilled = "ERR Script killed by user with SCRIPT KILL... script: ";
+// Runs until a client comes or goes.
+constexpr const char* kUntilClientsChange =
+    "local function clients() return redis.call('INFO','clients'):match('connected_clients:%d+') "
+    "end local now=clients() while clients()==now do end ";
+
+class LongScriptTest : public ScriptingTest {
+ protected:
+  void Start(Settings settings = {}) {
+    settings.push_back({"busy-reply-threshold", "20"});
+    ForgetClient();
+    StartServer(settings);
+    runner_ = std::make_unique<Client>(Connect());
+    guest_ = std::make_unique<Client>(Connect());
+    client();
+  }
+  // Sends a script, and waits until others hear of it.
+  void Begin(const std::string& script) { Send(Encode({"EVAL", script, "0"})); }
+  void Send(const std::string& requests) {
+    ASSERT_TRUE(runner().Send(requests));
+    ASSERT_TRUE(WaitFor([&] { return client().Run({"PING"}).text == kBusy; }));
+  }
+  // Ends one that waits for a change of clients.
+  void LetGuestGo() { guest_.reset(); }
+  // Waits until others are served.
+  void ExpectServed() {
+    EXPECT_TRUE(WaitFor([&] { return client().Run({"PING"}).text == "PONG"; }));
+  }
+  std::string ReadText() {
+    const std::optional<Value> reply = runner().Read();
+    return reply ? Render(*reply) : "closed";
+  }
+  Client& runner() { return *runner_; }
+  void DropRunner() { runner_.reset(); }
+  void TearDown() override {
+    runner_.reset();
+    guest_.reset();
+    ScriptingTest::TearDown();
+  }
+
+ private:
+  std::unique_ptr<Client> runner_;
+  std::unique_ptr<Client> guest_;
+};
+
+TEST_F(LongScriptTest, IsKilled) {
+  Start();
+  const char* const endless[] = {
+      "while true do end",
+      "local function f() return f() end return f()",
+      "while true do pcall(function() while true do end end) end",
+      "while true do redis.call('GET','a') end",
+      "while true do redis.pcall('FOO') end",
+      "while true do pcall(coroutine.wrap(function() while true do end end)) end",
+      "local t={} for i=1,1e9 do t[1]=i end",
+      "local function f() while true do pcall(coroutine.wrap(f)) end end f()",
+      "local function f() while true do coroutine.resume(coroutine.create(f)) end end f()",
+      "xpcall(function() while true do end end, function() while true do end end)",
+      "while true do xpcall(function() error('x') end, function() while true do end end) end",
+  };
+  for (const char* script : endless) {
+    Begin(script);
+    EXPECT_EQ(client().Ask("SCRIPT KILL"), "OK") << script;
+    const std::string reply = ReadText();
+    EXPECT_TRUE(reply.starts_with(std::string("(error) ") + kKilled)) << script << "\n" << reply;
+    EXPECT_EQ(client().Ask("PING"), "PONG") << script;
+    EXPECT_EQ(client().Run({"SCRIPT", "KILL"}).text, "NOTBUSY No scripts in execution right now.");
+  }
+  Begin(endless[0]);
+  EXPECT_EQ(client().Ask("SCRIPT KILL"), "OK");
+  EXPECT_EQ(ReadText(), std::string("(error) ") + kKilled +
+                            "694a5fe1ddb97a4c6a1bf299d9537c7d3d0f84e7, on @user_script:1.");
+}
+
+TEST_F(LongScriptTest, KeepsAllButAFewCommandsWaiting) {
+  Start({{"lua-time-limit", "10"}});
+  Begin("while true do end");
+  const std::string busy = std::string("(error) ") + kBusy;
+  for (const char* line : {"GET a",
+                           "SET a 1",
+                           "EVAL \"return 1\" 0",
+                           "SCRIPT LOAD \"return 1\"",
+                           "SCRIPT FLUSH",
+                           "SCRIPT EXISTS a",
+                           "CLIENT KILL ID 1",
+                           "CLIENT LIST",
+                           "INFO",
+                           "CONFIG SET maxmemory 1",
+                           "SUBSCRIBE a",
+                           "PUBLISH a b",
+                           "FLUSHALL",
+                           "AMPT.GET a",
+                           "AMPT.SET a 1",
+                           "COMMAND COUNT",
+                           "SHUTDOWN",
+                           "SHUTDOWN SAVE",
+                           "SHUTDOWN FORCE",
+                           "MONITOR",
+                           "DEBUG RELOAD",
+                           "EXISTS a"}) {
+    EXPECT_EQ(client().Ask(line), busy) << line;
+  }
+  EXPECT_TRUE(client().Ask("FOO").starts_with("(error) ERR unknown command 'FOO'"));
+  EXPECT_TRUE(client().Ask("GET").starts_with("(error) ERR wrong number of arguments"));
+  EXPECT_TRUE(client().Ask("AUTH x").starts_with("(error) ERR AUTH <password> called without"));
+  EXPECT_FALSE(client().Run({"HELLO", "2"}).is_error());
+  EXPECT_EQ(client().Ask("WATCH a"), "OK");
+  EXPECT_EQ(client().Ask("UNWATCH"), "OK");
+  EXPECT_EQ(client().Ask("MULTI"), "OK");
+  EXPECT_EQ(client().Ask("GET a"), busy);
+  EXPECT_EQ(client().Ask("EXEC"),
+            std::string("(error) EXECABORT Transaction discarded because of: ") + kBusy);
+  EXPECT_EQ(client().Ask("MULTI"), "OK");
+  EXPECT_EQ(client().Ask("DISCARD"), "OK");
+  EXPECT_EQ(client().Ask("RESET"), "RESET");
+  Client late = Connect();
+  EXPECT_EQ(late.Ask("PING"), busy);
+  EXPECT_EQ(late.Ask("QUIT"), "OK");
+  EXPECT_TRUE(late.WaitClosed());
+  EXPECT_EQ(client().Ask("SCRIPT KILL"), "OK");
+  EXPECT_TRUE(ReadText().starts_with(std::string("(error) ") + kKilled));
+  EXPECT_EQ(client().Ask("GET a"), "(nil)");
+}
+
+// As long as the threshold is not reached others wait, and then are served.
+TEST_F(LongScriptTest, AnswersWhoWaitedForAShortOne) {
+  StartServer({{"busy-reply-threshold", "3600000"}});
+  Client other = Connect();
+  ASSERT_TRUE(client().Send(Encode({"EVAL", "for i=1,5e6 do end return 1", "0"})));
+  EXPECT_EQ(other.Ask("PING"), "PONG");
+  EXPECT_EQ(client().Read()->integer(), 1);
+}
+
+TEST_F(LongScriptTest, IsNotKilledOnceItHasWritten) {
+  Start();
+  Begin(std::string("redis.call('SET','w',1) ") + kUntilClientsChange +
+        "return redis.call('INCR','w')");
+  EXPECT_EQ(client().Run({"SCRIPT", "KILL"}).text, kUnkillable);
+  EXPECT_EQ(client().Run({"GET", "w"}).text, kBusy);
+  LetGuestGo();
+  EXPECT_EQ(ReadText(), "(integer) 2");
+  ExpectServed();
+  EXPECT_EQ(client().Ask("GET w"), "\"2\"");
+}
+
+TEST_F(LongScriptTest, SuspendsTheTransactionItIsIn) {
+  Start();
+  Send(Encode({"MULTI"}) + Encode({"SET", "a", "1", "PX", "1"}) +
+       Encode({"EVAL", std::string(kUntilClientsChange) + "return 'over'", "0"}) +
+       Encode({"INCR", "a"}) + Encode({"EXEC"}) + Encode({"PING"}));
+  EXPECT_EQ(client().Run({"GET", "a"}).text, kBusy);
+  LetGuestGo();
+  EXPECT_EQ(ReadText(), "OK");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ReadText(), "QUEUED");
+  // All of it happens at one time: the key is still there, long after its deadline.
+  EXPECT_EQ(ReadText(), "1) OK\n2) \"over\"\n3) (integer) 2");
+  EXPECT_EQ(ReadText(), "PONG");
+  EXPECT_EQ(client().Ask("GET a"), "(nil)");
+}
+
+TEST_F(LongScriptTest, IsKilledWithinATransactionThatGoesOn) {
+  Start();
+  Send(Encode({"MULTI"}) + Encode({"SET", "a", "1"}) + Encode({"EVAL", "while true do end", "0"}) +
+       Encode({"INCR", "a"}) + Encode({"EXEC"}));
+  EXPECT_EQ(client().Ask("SCRIPT KILL"), "OK");
+  EXPECT_EQ(ReadText(), "OK");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(ReadText(), "QUEUED");
+  EXPECT_EQ(ReadText(), std::string("1) OK\n2) (error) ") + kKilled +
+                            "694a5fe1ddb97a4c6a1bf299d9537c7d3d0f84e7, on @user_script:1.\n"
+                            "3) (integer) 2");
+}
+
+TEST_F(LongScriptTest, LeavesWhatCameBeforeAndBehindInOrder) {
+  for (const char* policy : {"everysec", "always"}) {
+    Start({{"appendonly", "yes"}, {"appendfsync", policy}});
+    Send(Encode({"SET", "a", "1"}) + Encode({"EVAL", "while true do end", "0"}) +
+         Encode({"INCR", "a"}));
+    if (std::string(policy) == "everysec") {
+      EXPECT_EQ(ReadText(), "OK");  // while the script runs
+    }
+    // More than a block of input, which must not overwrite the words of the script.
+    std::string more;
+    for (int i = 0; i < 20000; ++i) more += Encode({"PING"});
+    ASSERT_TRUE(runner().Send(more));
+    EXPECT_EQ(client().Ask("SCRIPT KILL"), "OK");
+    if (std::string(policy) == "always") {
+      EXPECT_EQ(ReadText(), "OK");
+    }
+    EXPECT_TRUE(ReadText().starts_with(std::string("(error) ") + kKilled));
+    EXPECT_EQ(ReadText(), "(integer) 2");
+    for (int i = 0; i < 20000; ++i) ASSERT_EQ(ReadText(), "PONG");
+  }
+}
+
+TEST_F(LongScriptTest, IsInTheSlowLogWithItsWords) {
+  Start();
+  Begin("while true do end");
+  // Takes the place that the words of the script had.
+  std::string more;
+  for (int i = 0; i < 5000; ++i) more += Encode({"ECHO", "xxxxxxxxxxxxxxxxxxxx"});
+  ASSERT_TRUE(runner().Send(more));
+  EXPECT_EQ(client().Ask("SCRIPT KILL"), "OK");
+  EXPECT_TRUE(ReadText().starts_with(std::string("(error) ") + kKilled));
+  const Value entries = client().Run({"SLOWLOG", "GET", "1"});
+  ASSERT_EQ(entries.elements.size(), 1u);
+  EXPECT_EQ(Render(entries.elements[0].elements[3]),
+            "1) \"EVAL\"\n2) \"while true do end\"\n3) \"0\"");
+  EXPECT_GE(entries.elements[0].elements[2].integer(), 20'000);
+  EXPECT_NE(InfoText("cmdstat_eval").find("calls=1,"), std::string::npos);
+}
+
+TEST_F(LongScriptTest, RunsOnWhenItsClientGoes) {
+  Start();
+  Begin("while true do end");
+  DropRunner();
+  EXPECT_EQ(client().Run({"PING"}).text, kBusy);
+  EXPECT_EQ(client().Ask("SCRIPT KILL"), "OK");
+  ExpectServed();
+  EXPECT_TRUE(WaitFor([&] { return InfoNumber("connected_clients") <= 3; }));
+}
+
+TEST_F(LongScriptTest, EndsWhatItBeganThoughItsClientHasGone) {
+  Start();
+  Send(Encode({"MULTI"}) +
+       Encode({"EVAL", std::string("redis.call('SET','w',1) ") + kUntilClientsChange, "0"}) +
+       Encode({"SUBSCRIBE", "news"}) + Encode({"INCR", "w"}) + Encode({"EXEC"}));
+  DropRunner();
+  ExpectServed();
+  EXPECT_EQ(client().Ask("GET w"), "\"2\"");
+  EXPECT_EQ(client().Ask("PUBLISH news x"), "(integer) 0");
+}
+
+TEST_F(LongScriptTest, LeavesNothingOnTheDiskAfterShutdownNosave) {
+  for (const char* policy : {"everysec", "always"}) {
+    Start({{"appendonly", "yes"}, {"appendfsync", policy}});
+    EXPECT_EQ(client().Ask("SET kept 1"), "OK");
+    Send(Encode({"SET", "before", "1"}) +
+         Encode(
+             {"EVAL", "redis.call('SET','w',1) redis.call('DEL','kept') while true do end", "0"}));
+    EXPECT_EQ(client().Run({"SCRIPT", "KILL"}).text, kUnkillable);
+    ASSERT_TRUE(client().Send(Encode({"SHUTDOWN", "NOSAVE"})));
+    server().ExpectExit();
+    server().Restart({{"appendonly", "yes"}});
+    Client after = Connect();
+    EXPECT_EQ(after.Ask("MGET kept before w"), "1) \"1\"\n2) \"1\"\n3) (nil)");
+  }
+}
+
+TEST_F(LongScriptTest, LeavesNothingOfItsTransactionEither) {
+  Start({{"appendonly", "yes"}});
+  Send(Encode({"MULTI"}) + Encode({"SET", "a", "1"}) + Encode({"EVAL", "while true do end", "0"}) +
+       Encode({"EVAL", "while true do end", "0"}) + Encode({"SET", "b", "1"}) + Encode({"EXEC"}));
+  ASSERT_TRUE(client().Send(Encode({"SHUTDOWN", "NOSAVE"})));
+  server().ExpectExit();
+  server().Restart({{"appendonly", "yes"}});
+  EXPECT_EQ(Connect().Ask("DBSIZE"), "(integer) 0");
+}
+
+TEST_F(LongScriptTest, EndsWithASignal) {
+  Start();
+  Begin("while true do end");
+  server().Stop();
+}
+
+TEST_F(LongScriptTest, KeepsASignalWaitingOnceItHasWritten) {
+  Start({{"appendonly", "yes"}});
+  Begin(std::string("redis.call('SET','w',1) ") + kUntilClientsChange +
+        "return redis.call('INCR','w')");
+  server().Signal(SIGTERM);
+  ASSERT_TRUE(WaitFor([&] {
+    return server().Log().find("the server stops when that is over") != std::string::npos;
+  }));
+  EXPECT_EQ(client().Run({"PING"}).text, kBusy);
+  LetGuestGo();
+  EXPECT_EQ(ReadText(), "(integer) 2");
+  server().ExpectExit();
+  server().Restart({{"appendonly", "yes"}});
+  EXPECT_EQ(Connect().Ask("GET w"), "\"2\"");
+}
+
+TEST_F(LongScriptTest, EndsWithTheSecondSignal) {
+  Start({{"appendonly", "yes"}});
+  Begin("redis.call('SET','w',1) while true do end");
+  server().Signal(SIGTERM);
+  ASSERT_TRUE(WaitFor([&] {
+    return server().Log().find("the server stops when that is over") != std::string::npos;
+  }));
+  server().Stop();
+  server().Restart({{"appendonly", "yes"}});
+  EXPECT_EQ(Connect().Ask("GET w"), "(nil)");
+}
+
+// Nothing but the script touches the data or the log: not expiry, work in slices, or a save.
+TEST_F(LongScriptTest, IsAloneWithTheData) {
+  Start({{"appendonly", "yes"}, {"enable-debug-command", "yes"}});
+  Client slow = Connect();
+  EXPECT_EQ(client().Ask("DEBUG POPULATE 300000 range:"), "OK");
+  EXPECT_EQ(client().Ask("SET short 1 PX 1000000"), "OK");
+  ASSERT_TRUE(slow.Send(Encode({"AMPT.REMOVERANGE", "range:*"}) + Encode({"BGSAVE"})));
+  Begin(std::string("redis.call('PEXPIRE','short',1) local items=redis.call('DBSIZE') ") +
+        kUntilClientsChange + "return {redis.call('DBSIZE')==items, redis.call('EXISTS','short')}");
+  LetGuestGo();
+  EXPECT_EQ(ReadText(), "1) (integer) 1\n2) (integer) 1");
+  const std::optional<Value> removed = slow.Read();
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(removed->integer(), 300000);
+  EXPECT_TRUE(slow.Read());
+  ASSERT_TRUE(WaitFor([&] {
+    return InfoNumber("aof_rewrite_in_progress") == 0 && InfoNumber("rdb_bgsave_in_progress") == 0;
+  }));
+  ASSERT_TRUE(WaitFor([&] { return client().Ask("DBSIZE") == "(integer) 0"; }));
+  client().Ask("SET last 1");
+  server().Stop();
+  server().Restart({{"appendonly", "yes"}});
+  EXPECT_EQ(Connect().Ask("KEYS *"), "1) \"last\"");
 }
 
 }  // namespace

@@ -347,6 +347,37 @@ TEST_F(TlsTest, CertificatesAreReadAnew) {
   old.Expect({"PING"}, "+PONG\r\n");
 }
 
+TEST_F(TlsTest, ThePortMayComeWhileTheServerRuns) {
+  StartServer();
+  tls_port_ = FreePort();
+  const std::string port = std::to_string(tls_port_);
+  Client admin = Connect();
+  // Without a certificate there is no TLS, and no port either.
+  const Value refusal = admin.Run({"CONFIG", "SET", "tls-port", port});
+  EXPECT_TRUE(
+      refusal.text.starts_with("ERR CONFIG SET failed (possibly related to argument "
+                               "'tls-port') - "))
+      << refusal.text;
+  EXPECT_EQ(admin.Ask("CONFIG GET tls-port"), "1) \"tls-port\"\n2) \"0\"");
+  EXPECT_EQ(admin
+                .Run({"CONFIG", "SET", "tls-port", port, "tls-auth-clients", "no", "tls-cert-file",
+                      authority_.File("server.crt"), "tls-key-file", authority_.File("server.key")})
+                .text,
+            "OK");
+  TlsClient client = ConnectTls();
+  ASSERT_TRUE(client.Handshake());
+  client.Expect({"PING"}, "+PONG\r\n");
+  // A port that cannot be had leaves the certificate as it was.
+  authority_.Certify("second");
+  const Value taken =
+      admin.Run({"CONFIG", "SET", "tls-cert-file", authority_.File("second.crt"), "tls-key-file",
+                 authority_.File("second.key"), "tls-port", std::to_string(server().port())});
+  EXPECT_NE(taken.text.find("Unable to listen on this port"), std::string::npos) << taken.text;
+  EXPECT_EQ(NameNow(), "server");
+  EXPECT_EQ(admin.Ask("CONFIG SET tls-port 0"), "OK");
+  client.Expect({"PING"}, "+PONG\r\n");
+}
+
 TEST_F(TlsTest, AKeyMayHaveAPassword) {
   authority_.Run("openssl pkcs8 -topk8 -in server.key -passout pass:hidden -out locked.key");
   Start({{"tls-key-file", authority_.File("locked.key")}, {"tls-key-file-pass", "hidden"}});

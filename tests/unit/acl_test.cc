@@ -386,6 +386,34 @@ TEST_F(AclTest, ClientsAreClosedThatHaveMoreThanTheyMay) {
   EXPECT_FALSE(acl_.DeleteUsers(standard, session_).ok());
 }
 
+TEST_F(AclTest, OfTwoSelectorsTheOneThatAllowsMoreTellsWhatIsMissing) {
+  SetUser("bob", "on >pw +mget ~a (+mget ~a ~b)");
+  EXPECT_EQ(Ask("bob", "MGET a b c"), kNoKey);
+  EXPECT_EQ(acl_.Refusals(1)[0].object, "c");
+  SetUser("bob", "reset on >pw (+mget ~a ~b) +mget ~a");
+  EXPECT_EQ(Ask("bob", "MGET a b c"), kNoKey);
+  EXPECT_EQ(acl_.Refusals(1)[0].object, "c");
+}
+
+TEST_F(AclTest, ANewUserMayUseTheChannelsOfTheSetting) {
+  SetUser("old", "on >pw +@all");
+  settings_.acl_pubsub_default = PubsubDefault::kAllChannels;
+  SetUser("bob", "on >pw +@all (+get ~x)");
+  EXPECT_EQ(Ask("bob", "PUBLISH c m"), "OK");
+  EXPECT_NE(LineOf("bob").find(" &* "), std::string::npos) << LineOf("bob");
+  EXPECT_NE(LineOf("bob").find("(~x &* "), std::string::npos) << LineOf("bob");
+  EXPECT_NE(SetUser("bob", "&c"), "OK");
+  SetUser("bob", "resetchannels &c");
+  EXPECT_EQ(Ask("bob", "PUBLISH d m"), kNoChannel);
+  SetUser("bob", "reset on >pw +@all");
+  EXPECT_EQ(Ask("bob", "PUBLISH d m"), "OK");
+  EXPECT_EQ(Ask("old", "PUBLISH c m"), kNoChannel);
+  settings_.acl_pubsub_default = PubsubDefault::kResetChannels;
+  SetUser("eve", "on >pw +@all");
+  EXPECT_EQ(Ask("eve", "PUBLISH c m"), kNoChannel);
+  EXPECT_EQ(Ask("bob", "PUBLISH d m"), "OK");
+}
+
 TEST_F(AclTest, RefusalsAreNoted) {
   SetUser("bob", "on >pw +get ~a*");
   session_.client_name = "worker";

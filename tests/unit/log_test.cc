@@ -101,6 +101,45 @@ TEST_F(LogTest, OneJobIsOneFrame) {
   EXPECT_EQ(reader.offset(), reader.file_bytes());
 }
 
+TEST_F(LogTest, AUnitThatGoesOnIsHeldApart) {
+  Open(SyncPolicy::kAlways);
+  Put("before", "1");
+  const FrameBuffer::Mark mark = log_->open().mark();
+  Put("a", "1");
+  log_->Hold(mark);
+  Put("b", "2");
+  // What came before is written without it.
+  EXPECT_EQ(log_->last_sequence(), 1u);
+  EXPECT_TRUE(RunJob());
+  EXPECT_TRUE(log_->IsKept(1));
+  EXPECT_EQ(log_->last_sequence(), 1u);
+  EXPECT_FALSE(RunJob());
+  TestDatabases only_before;
+  ItemState state;
+  state.value = StringValue("1");
+  only_before[0].Open("before", INT64_MIN).Put(state);
+  EXPECT_EQ(Load(*disk_.Kill(1)).digest, only_before.Digest());
+
+  log_->Release();
+  EXPECT_EQ(log_->last_sequence(), 2u);
+  Put("after", "3");
+  EXPECT_TRUE(RunJob());
+  EXPECT_TRUE(log_->IsKept(2));
+  ExpectLoads();
+
+  // Nothing was collected when the next one began.
+  log_->Hold(log_->open().mark());
+  EXPECT_FALSE(log_->DropHeld());
+  log_->Hold(log_->open().mark());
+  log_->open().AddFlush(0);
+  EXPECT_TRUE(log_->DropHeld());
+  EXPECT_FALSE(RunJob());
+  Put("last", "4");
+  EXPECT_TRUE(RunJob());
+  ExpectLoads();
+  Close();
+}
+
 TEST_F(LogTest, EverySecondSyncsASecondLaterAndWaitsAfterTwo) {
   Open(SyncPolicy::kEverySecond);
   EXPECT_EQ(log_->NextJobMs(), kNoDeadline);

@@ -139,6 +139,21 @@ TEST(SettingsTest, SetRefusesInTheWordsOfRedis) {
   }
 }
 
+TEST(SettingsTest, PercentilesAreNumbersUpToAHundred) {
+  Settings settings;
+  EXPECT_EQ(Change(settings, {{"latency-tracking-info-percentiles", "0.0 50 99.95 100.0"}}), "OK");
+  EXPECT_EQ(settings.latency_percentiles, (std::vector<double>{0, 50, 99.95, 100}));
+  EXPECT_EQ(FindSetting("latency-tracking-info-percentiles")->get(settings), "0 50 99.95 100");
+  for (const char* wrong : {"50 a", "101", "-1", "nan", "5x", "inf"}) {
+    EXPECT_EQ(Change(settings, {{"latency-tracking-info-percentiles", wrong}}),
+              "ERR CONFIG SET failed (possibly related to argument "
+              "'latency-tracking-info-percentiles') - latency percentiles must be numbers from 0 "
+              "to 100");
+  }
+  EXPECT_EQ(Change(settings, {{"latency-tracking-info-percentiles", ""}}), "OK");
+  EXPECT_TRUE(settings.latency_percentiles.empty());
+}
+
 TEST(SettingsTest, FactsTakeOnlyWhatIsInForce) {
   Settings settings;
   EXPECT_EQ(Change(settings, {{"daemonize", "no"}}), "OK");

@@ -222,9 +222,13 @@ class FakeHost : public Host {
  public:
   ~FakeHost() override { FreeAll(); }
 
-  std::string ListClients(const ClientFilter& filter) override {
+  int64_t ListClients(const ClientFilter& filter, int64_t after_id, size_t,
+                      std::string* list) override {
     last_filter = filter;
-    return client_list;
+    // In two parts.
+    const size_t half = client_list.size() / 2;
+    list->append(after_id == 0 ? client_list.substr(0, half) : client_list.substr(half));
+    return after_id == 0 ? 1 : 0;
   }
   int64_t KillClients(const ClientFilter& filter, const Session&) override {
     last_filter = filter;
@@ -479,7 +483,8 @@ class TestContext : private Effects {
       ++slices;
       if (between_slices) between_slices();
     } while (!context.work->DoSome(clock.NowMs()));
-    context.work->Answer(reply);
+    while (!context.work->Answer(reply)) {
+    }
   }
 
   // What was emitted since the last call: "created key value", "updated key value", "deleted key

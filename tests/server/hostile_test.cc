@@ -1,0 +1,191 @@
+// What one client sends, or does not read, is no matter of the others: long pipelines, long
+// answers, half-sent commands. How long others wait is measured by ampt-bench --hostile.
+#include <string>
+#include <vector>
+
+#include "tests/server/harness.h"
+
+namespace ampt::test {
+namespace {
+
+// More than fits one slice of an answer, one share of a turn and the buffers of a socket.
+constexpr int kManyKeys = 100'000;
+constexpr int kKeyBytes = 100;
+
+class HostileTest : public ServerTest {
+ protected:
+  void SetUp() override { StartServer({{"save", ""}, {"appendonly", "no"}}); }
+
+  static std::string Key(int number) {
+    std::string key = std::to_string(number);
+    return key.insert(0, kKeyBytes - key.size(), '0');
+  }
+  void Fill(int keys) {
+    Client client = Connect();
+    constexpr int kAtOnce = 1000;
+    for (int first = 0; first < keys; first += kAtOnce) {
+      Words words = {"MSET"};
+      for (int i = first; i < first + kAtOnce; ++i) {
+        words.push_back(Key(i));
+        words.push_back("x");
+      }
+      ASSERT_EQ(client.Run(words).text, "OK");
+    }
+  }
+  // Whether those are the keys of Fill(), in order.
+  static bool AreAllKeys(const Value& value, int keys) {
+    if (value.elements.size() != static_cast<size_t>(keys)) return false;
+    for (int i = 0; i < keys; ++i) {
+      if (value.elements[static_cast<size_t>(i)].text != Key(i)) return false;
+    }
+    return true;
+  }
+  // The number behind ` name=` in a line of CLIENT LIST.
+  static int64_t Field(const std::string& line, const std::string& name) {
+    const size_t at = line.find(" " + name + "=");
+    return at == std::string::npos ? -1 : std::stoll(line.substr(at + name.size() + 2));
+  }
+  std::string LineOf(Client& asking, const std::string& client_id) {
+    return asking.Run({"CLIENT", "LIST", "ID", client_id}).text;
+  }
+};
+
+TEST_F(HostileTest, ALongPipelineIsAnsweredInOrder) {
+  constexpr int kCommands = 20'000;
+  Client client = Connect();
+  std::string requests;
+  for (int i = 0; i < kCommands; ++i) requests += Encode({"ECHO", std::to_string(i)});
+  ASSERT_TRUE(client.Send(requests));
+  for (int i = 0; i < kCommands; ++i) {
+    const std::optional<Value> reply = client.Read();
+    ASSERT_TRUE(reply.has_value());
+    ASSERT_EQ(reply->text, std::to_string(i));
+  }
+  EXPECT_FALSE(client.HasReply());
+}
+
+TEST_F(HostileTest, OthersDoNotWaitForTheEndOfAPipeline) {
+  Client other = Connect();
+  ASSERT_EQ(other.Ask("PING"), "PONG");
+  Client client = Connect();
+  // All of it is read at once.
+  std::string requests = Encode({"SET", "begun", "1"});
+  for (int i = 0; i < 1500; ++i) requests += Encode({"DEBUG", "SLEEP", "0.004"});
+  requests += Encode({"SET", "ended", "1"});
+  ASSERT_TRUE(client.Send(requests));
+  ASSERT_TRUE(WaitFor([&] { return other.Ask("GET begun") == "\"1\""; }));
+  EXPECT_EQ(other.Ask("GET ended"), "(nil)");
+  client.Close();
+  ExpectAlive();
+}
+
+TEST_F(HostileTest, MessagesDoNotBreakUpALongAnswer) {
+  Fill(kManyKeys);
+  Client listener = Connect();
+  ASSERT_EQ(listener.Run({"HELLO", "3"}).type, '%');
+  ASSERT_TRUE(listener.Send(Encode({"SUBSCRIBE", "news"})));
+  ASSERT_TRUE(listener.Read().has_value());
+  ASSERT_TRUE(listener.Send(Encode({"KEYS", "*"}) + Encode({"ECHO", "behind"})));
+  constexpr int kMessages = 2000;
+  Client publisher = Connect();
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_EQ(publisher.Run({"PUBLISH", "news", std::to_string(i)}).integer(), 1);
+  }
+  int messages = 0;
+  bool has_answer = false;
+  bool has_echo = false;
+  while (messages < kMessages || !has_echo) {
+    const std::optional<Value> value = listener.Read();
+    ASSERT_TRUE(value.has_value());
+    if (value->type == '>') {
+      ASSERT_EQ(value->elements.at(2).text, std::to_string(messages));
+      ++messages;
+    } else if (!has_answer) {
+      ASSERT_TRUE(AreAllKeys(*value, kManyKeys));
+      has_answer = true;
+    } else {
+      ASSERT_EQ(value->text, "behind");
+      has_echo = true;
+    }
+  }
+}
+
+TEST_F(HostileTest, AnAnswerThatNobodyReadsWaitsForItsReader) {
+  Fill(kManyKeys);
+  Client deaf = Connect();
+  const std::string id = std::to_string(deaf.Run({"CLIENT", "ID"}).integer());
+  ASSERT_TRUE(deaf.Send(Encode({"KEYS", "*"}) + Encode({"ECHO", "behind"})));
+  Client other = Connect();
+  ASSERT_TRUE(WaitFor([&] { return Field(LineOf(other, id), "omem") > 0; }));
+  // 11 MB are to come, of which little is made before it can go.
+  EXPECT_LT(Field(LineOf(other, id), "tot-mem"), 4 << 20);
+  const std::optional<Value> keys = deaf.Read();
+  ASSERT_TRUE(keys.has_value());
+  EXPECT_TRUE(AreAllKeys(*keys, kManyKeys));
+  const std::optional<Value> echo = deaf.Read();
+  ASSERT_TRUE(echo.has_value());
+  EXPECT_EQ(echo->text, "behind");
+}
+
+TEST_F(HostileTest, WhoeverLeavesALongAnswerLeavesNothingBehind) {
+  Fill(kManyKeys);
+  Client other = Connect();
+  for (int i = 0; i < 3; ++i) {
+    Client deaf = Connect();
+    const std::string id = std::to_string(deaf.Run({"CLIENT", "ID"}).integer());
+    ASSERT_TRUE(deaf.Send(Encode({"KEYS", "*"})));
+    ASSERT_TRUE(WaitFor([&] { return Field(LineOf(other, id), "omem") > 0; }));
+    ASSERT_EQ(other.Ask("CLIENT KILL ID " + id), "(integer) 1");
+    ASSERT_TRUE(WaitFor([&] { return LineOf(other, id).empty(); }));
+  }
+  EXPECT_EQ(other.Ask("DEBUG VERIFY"), "OK");
+}
+
+TEST_F(HostileTest, ALongAnswerCanBeSilenced) {
+  Fill(kManyKeys);
+  Client client = Connect();
+  ASSERT_TRUE(client.Send(Encode({"CLIENT", "REPLY", "SKIP"}) + Encode({"KEYS", "*"}) +
+                          Encode({"ECHO", "behind"})));
+  const std::optional<Value> reply = client.Read();
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->text, "behind");
+}
+
+TEST_F(HostileTest, HalfACommandTakesLittleMemory) {
+  std::vector<Client> slow;
+  constexpr size_t kClients = 250;
+  for (size_t i = 0; i < kClients; ++i) {
+    slow.push_back(Connect());
+    ASSERT_TRUE(slow.back().Send("*3\r\n$3\r\nSET\r\n$4\r\nslow\r\n$536870912\r\nabc"));
+  }
+  Client other = Connect();
+  const auto waiting = [&] {
+    size_t count = 0;
+    const std::string list = other.Run({"CLIENT", "LIST"}).text;
+    for (size_t at = 0; at < list.size();) {
+      const size_t end = list.find('\n', at);
+      const std::string line = list.substr(at, end - at);
+      at = end + 1;
+      if (Field(line, "qbuf") > 0 && line.find(" cmd=NULL ") != std::string::npos) {
+        ++count;
+        EXPECT_LT(Field(line, "tot-mem"), 4096) << line;
+      }
+    }
+    return count;
+  };
+  EXPECT_TRUE(WaitFor([&] { return waiting() == kClients; }));
+  // Small blocks grow again.
+  const std::string rest(100'000, 'x');
+  Client client = Connect();
+  for (const std::string& request : {Encode({"SET", "slow", rest}), Encode({"GET", "slow"})}) {
+    for (size_t at = 0; at < request.size(); at += 7000) {
+      ASSERT_TRUE(client.Send(request.substr(at, 7000)));
+      ASSERT_EQ(other.Ask("PING"), "PONG");
+    }
+  }
+  ASSERT_TRUE(client.Read().has_value());
+  EXPECT_EQ(client.Read()->text, rest);
+}
+
+}  // namespace
+}  // namespace ampt::test
