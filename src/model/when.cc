@@ -118,6 +118,13 @@ bool LooksLikeInteger(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// The last `digits` of a number. Dates are too frequent for printf.
+void AppendDigits(unsigned number, int digits, std::string* out) {
+  char text[8];
+  for (int i = digits; i-- > 0; number /= 10) text[i] = static_cast<char>('0' + number % 10);
+  out->append(text, static_cast<size_t>(digits));
+}
+
 }  // namespace
 
 Result<std::optional<TimeMs>> ParseWhen(std::string_view text, TimeMs now_ms) {
@@ -165,15 +172,23 @@ void AppendIsoDate(TimeMs time_ms, std::string* out) {
   const long long year = static_cast<int>(date.year()) + cycle.quotient * 400;
   const std::chrono::hh_mm_ss time(std::chrono::milliseconds(day.remainder));
 
-  char text[64];
-  int size = year >= 0 && year <= 9999 ? std::snprintf(text, sizeof text, "%04lld", year)
-                                       : std::snprintf(text, sizeof text, "%+07lld", year);
-  size += std::snprintf(
-      text + size, sizeof text - size, "-%02u-%02uT%02d:%02d:%02d.%03dZ",
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-      static_cast<int>(time.seconds().count()), static_cast<int>(time.subseconds().count()));
-  out->append(text, size);
+  if (year >= 0 && year <= 9999) {
+    AppendDigits(static_cast<unsigned>(year), 4, out);
+  } else {
+    char text[32];
+    out->append(text, static_cast<size_t>(std::snprintf(text, sizeof text, "%+07lld", year)));
+  }
+  const auto append = [out](char before, auto number, int digits) {
+    out->push_back(before);
+    AppendDigits(static_cast<unsigned>(number), digits, out);
+  };
+  append('-', static_cast<unsigned>(date.month()), 2);
+  append('-', static_cast<unsigned>(date.day()), 2);
+  append('T', time.hours().count(), 2);
+  append(':', time.minutes().count(), 2);
+  append(':', time.seconds().count(), 2);
+  append('.', time.subseconds().count(), 3);
+  out->push_back('Z');
 }
 
 }  // namespace ampt
