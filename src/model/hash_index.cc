@@ -15,7 +15,7 @@ namespace {
 uint32_t MatchTags(const uint8_t* tags, uint8_t tag) {
   uint64_t word;
   std::memcpy(&word, tags, sizeof word);
-  const uint64_t x = word ^ (0x0101010101010101 * tag);
+  const uint64_t x = word ^ (0x0101010101010101u * tag);
   // Exact zero bytes only (no borrow into the next byte).
   const uint64_t low7 = 0x7f7f7f7f7f7f7f7f;
   const uint64_t zero = ~(((x & low7) + low7) | x | low7);

@@ -107,6 +107,7 @@ Batch::Wait Batch::WaitOf(const Request& request) const {
       !writes_wait_ && pause_ == Pause::kNone && !dispatcher_.WritersWaitForMemory();
   if (__builtin_expect(none_waits, 1)) return Wait::kNone;
   if (request.command == nullptr || dispatcher_.is_busy()) return Wait::kNone;
+  if (!request.command->ArityFits(request.words)) return Wait::kNone;  // refused at once
   const uint32_t flags = Dispatcher::FlagsOf(*request.connection, *request.command);
   const bool may_write = (flags & (kWrite | kMayWrite)) != 0;
   const bool may_take_memory = (flags & (kDenyOom | kMayWrite)) != 0;

@@ -67,6 +67,7 @@ class Batch {
   std::span<Connection* const> unfinished() const { return unfinished_; }
   // From the next command on, of the group at work too.
   void set_pause(Pause pause) { pause_ = pause; }
+  bool is_paused() const { return pause_ != Pause::kNone; }
   // The command that was suspended is over: its words are needed no more.
   void ForgetSuspended();
 

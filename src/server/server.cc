@@ -375,7 +375,8 @@ void Server::Turn() {
     more = true;
   } else if (!storage_.loading()) {
     // Last, so that clients wait for one slice of each at most.
-    {
+    // During a pause data is to stay as it is: what is due is invisible, and removed behind it.
+    if (!batch_.is_paused()) {
       const Monitoring::Stopwatch stopwatch(monitoring_, "expire-cycle");
       more = !ExpireDue() || more;
     }
@@ -383,7 +384,7 @@ void Server::Turn() {
       const Monitoring::Stopwatch stopwatch(monitoring_, "slice");
       slices_.RunOne(now_ms_);
     }
-    {
+    if (!batch_.is_paused()) {
       const Monitoring::Stopwatch stopwatch(monitoring_, "eviction-cycle");
       more = !memory_.EvictSome() || more;
     }
@@ -537,7 +538,9 @@ void Server::UnpauseClients() {
   batch_.set_pause(Pause::kNone);
   // The group at work may have words of those who wait.
   pause_is_over_ = is_in_turn_;
-  if (!is_in_turn_ && !is_stopping_) LetGoOn(waiting_for_pause_);
+  if (is_in_turn_ || is_stopping_) return;
+  LetGoOn(waiting_for_pause_);
+  SetAlarm(true);  // something may have become due
 }
 
 void Server::AnswerAfterSave(const Session& session) {
@@ -620,7 +623,7 @@ void Server::SetAlarm(bool at_once) {
   if (!at_once && !storage_.loading()) {
     TimeMs deadline_ms = kNoDeadline;
     for (const auto& keyspace : databases_) {
-      if (keyspace->items_with_deadline() == 0) continue;
+      if (keyspace->items_with_deadline() == 0 || batch_.is_paused()) continue;
       deadline_ms = std::min(deadline_ms, keyspace->NextDeadline());
     }
     deadline_ms = std::min(deadline_ms, blocked_.NextDeadline());

@@ -276,6 +276,24 @@ TEST_F(OperationTest, APauseOfWritesLetsTransactionsGoOnThatOnlyRead) {
   EXPECT_EQ(Next(client), "1) OK");
 }
 
+TEST_F(OperationTest, WhatIsWrongIsRefusedDuringAPause) {
+  Client client = Connect();
+  ASSERT_EQ(client.Ask("CLIENT PAUSE 1000000 WRITE"), "OK");
+  EXPECT_EQ(client.Ask("SET a"), "(error) ERR wrong number of arguments for 'set' command");
+  ASSERT_EQ(client.Ask("CLIENT UNPAUSE"), "OK");
+}
+
+TEST_F(OperationTest, NothingIsRemovedDuringAPause) {
+  Client client = Connect();
+  ASSERT_EQ(client.Ask("SET a 1 PX 20"), "OK");
+  ASSERT_EQ(client.Ask("CLIENT PAUSE 1000000 WRITE"), "OK");
+  EXPECT_TRUE(WaitFor([&] { return client.Ask("GET a") == "(nil)"; }));
+  const int64_t removed = InfoNumber("expired_keys");
+  ASSERT_EQ(client.Ask("CLIENT UNPAUSE"), "OK");
+  EXPECT_TRUE(WaitFor([&] { return InfoNumber("expired_keys") == 1; }));
+  EXPECT_EQ(removed, 0);
+}
+
 TEST_F(OperationTest, APauseOfAllEndsByItself) {
   Client client = Connect();
   Client other = Connect();
