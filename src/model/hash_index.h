@@ -46,7 +46,7 @@ class HashIndex {
 
   // Fills `items` with items that lie together at a place that `random` chooses, none of them
   // twice; which items share a place is as good as random, too. Returns how many: fewer, or none,
-  // where the index has far more room than items. Cost: a line for five items or so, none of
+  // where the index has far more room than items. Cost: a line for six items or so, none of
   // theirs.
   size_t Sample(uint64_t random, std::span<const Item*> items) const;
 
