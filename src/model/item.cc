@@ -1,6 +1,7 @@
 #include "model/item.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 
 #include "base/assert.h"
@@ -23,8 +24,8 @@ char* Append(char* to, std::string_view text) {
 }
 }  // namespace
 
-size_t Item::TailBytes(const ItemState& state) {
-  size_t bytes = state.value.text.size();
+size_t Item::LabelBytes(const ItemState& state) {
+  size_t bytes = 0;
   if (state.deadline_ms != kNoDeadline) bytes += sizeof(TimeMs);
   for (const std::string_view label : state.labels) {
     if (!label.empty()) bytes += sizeof(uint16_t) + label.size();
@@ -32,7 +33,11 @@ size_t Item::TailBytes(const ItemState& state) {
   return bytes;
 }
 
-void Item::WriteTail(const ItemState& state, char* tail) {
+size_t Item::TailBytes(const ItemState& state) {
+  return LabelBytes(state) + state.value.text.size();
+}
+
+char* Item::WriteLabels(const ItemState& state, char* tail) {
   if (state.deadline_ms != kNoDeadline) {
     std::memcpy(tail, &state.deadline_ms, sizeof state.deadline_ms);
     tail += sizeof state.deadline_ms;
@@ -44,7 +49,7 @@ void Item::WriteTail(const ItemState& state, char* tail) {
     tail += sizeof size;
   }
   for (const std::string_view label : state.labels) tail = Append(tail, label);
-  Append(tail, state.value.text);
+  return tail;
 }
 
 void Item::SetFields(const ItemState& state) {
@@ -77,7 +82,7 @@ Item* Item::Create(Allocator& allocator, std::string_view key, const ItemState& 
   item->key_size_ = key.size() & 0x1ffff;
   item->SetFields(state);
   Append(item->bytes(), key);
-  WriteTail(state, item->PlaceTail(allocator, tail_bytes));
+  Append(WriteLabels(state, item->PlaceTail(allocator, tail_bytes)), state.value.text);
   return item;
 }
 
@@ -107,18 +112,31 @@ char* Item::PlaceTail(Allocator& allocator, size_t tail_bytes) {
 }
 
 void Item::Assign(Allocator& allocator, const ItemState& state) {
-  // `state` may hold views of the tail that is about to be overwritten: build the new one aside.
-  const size_t tail_bytes = TailBytes(state);
+  // `state` may hold views of the tail that is about to be overwritten. What lies in front of the
+  // value is built aside, always; the value, which may be large, only if it is such a view.
+  const size_t label_bytes = LabelBytes(state);
+  std::string_view value = state.value.text;
+  const size_t old_bytes = value_offset() + value_size_;
+  const std::less_equal<> is_not_behind;
+  const bool is_own =
+      is_not_behind(tail(), value.data()) && is_not_behind(value.data(), tail() + old_bytes);
   char small[512];
   std::string large;
   char* aside = small;
-  if (tail_bytes > sizeof small) {
-    large.resize(tail_bytes);
+  const size_t aside_bytes = label_bytes + (is_own ? value.size() : 0);
+  if (aside_bytes > sizeof small) {
+    large.resize(aside_bytes);
     aside = large.data();
   }
-  WriteTail(state, aside);
+  char* const end = WriteLabels(state, aside);
+  if (is_own) {
+    Append(end, value);
+    value = {end, value.size()};
+  }
   SetFields(state);
-  std::memcpy(PlaceTail(allocator, tail_bytes), aside, tail_bytes);
+  char* const place = PlaceTail(allocator, label_bytes + value.size());
+  std::memcpy(place, aside, label_bytes);
+  Append(place + label_bytes, value);
 }
 
 void Item::AssignValue(Allocator& allocator, const ValueView& value, uint32_t modified_s) {

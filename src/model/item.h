@@ -79,7 +79,8 @@ class Item {
   void set_snapshot_mark(uint32_t mark) const { snapshot_mark_ = mark & 3; }
 
   // Replaces all but the key. The caller has unlinked the item from every label and deadline index
-  // whose text changes. `state` may hold views of this very item. Cost: a copy of the tail.
+  // whose text changes. `state` may hold views of this very item. Cost: a copy of the tail, of a
+  // value that is such a view two.
   void Assign(Allocator& allocator, const ItemState& state);
   // The cheap form for a new value with labels and deadline as they are.
   void AssignValue(Allocator& allocator, const ValueView& value, uint32_t modified_s);
@@ -102,8 +103,10 @@ class Item {
 
   Item() = default;
 
+  // What lies in front of the value.
+  static size_t LabelBytes(const ItemState& state);
   static size_t TailBytes(const ItemState& state);
-  static void WriteTail(const ItemState& state, char* tail);
+  static char* WriteLabels(const ItemState& state, char* tail);
   // A place for a tail of that many bytes, inside or outside; the old tail is gone.
   char* PlaceTail(Allocator& allocator, size_t tail_bytes);
   void SetFields(const ItemState& state);
