@@ -1,9 +1,8 @@
 #include "base/page_reserve.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -16,14 +15,12 @@ namespace ampt {
 namespace {
 
 constexpr size_t kSmallPageBytes = 4096;
-// Behind whoever serves clients, where both have the same core.
-constexpr int kNiceness = 10;
-
-// Null: there is no memory.
+// Null: there is no memory. Unlike the allocator's own these mappings are reserved (no
+// MAP_NORESERVE), so the kernel does not make one of both, whose lock both would need.
 void* MapChunk() {
   constexpr size_t kBytes = PageReserve::kChunkBytes;
-  void* const mapped = mmap(nullptr, 2 * kBytes, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const mapped =
+      mmap(nullptr, 2 * kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return nullptr;
   char* const begin = static_cast<char*>(mapped);
   const size_t before = -reinterpret_cast<uintptr_t>(begin) % kBytes;
@@ -81,7 +78,10 @@ PageReserve::Figures PageReserve::figures() const {
 }
 
 void PageReserve::Run() {
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness);
+  // Where there is one core it goes at once to whoever serves clients. If they leave none of it the
+  // reserve is found empty, and they touch for themselves.
+  const sched_param none{};
+  pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
   std::unique_lock lock(mutex_);
   while (!is_ending_) {
     if (ready_.size() < target_) {

@@ -721,7 +721,7 @@ ServerSpec Open(const ServerSpec& spec) {
 
 }  // namespace
 
-std::string RunHostile(const Settings& settings, const Chosen& chosen, double scale) {
+std::string RunHostile(const Settings& settings, double scale) {
   const Cores cores = ChooseCores();
   PinTo(cores.generator);
   const size_t most_connections = RaiseFileLimit();
@@ -739,7 +739,7 @@ std::string RunHostile(const Settings& settings, const Chosen& chosen, double sc
                "met", other != nullptr ? other->name + " ms" : "-", "MB"});
   std::string failures;
   for (const Scenario& scenario : AllScenarios(most_connections)) {
-    if (!chosen(scenario.name)) continue;
+    if (!settings.chooses(scenario.name)) continue;
     const auto run = [&](const ServerSpec& spec) {
       Server server(Open(spec), cores.server);
       return Measure(&server, scenario, scale);
@@ -765,7 +765,7 @@ std::string RunHostile(const Settings& settings, const Chosen& chosen, double sc
     if (theirs) Report(scenario, other->name, *theirs, &failures);
   }
   text += table.Text() + failures;
-  if (most_connections >= kMaxClients + kOwnFiles && chosen("one connection too many")) {
+  if (most_connections >= kMaxClients + kOwnFiles && settings.chooses("one connection too many")) {
     const Server server(Open(*subject), cores.server);
     text += fmt::format("\nConnection {} of {}: {}\n", kMaxClients + 1, kMaxClients,
                         OneTooMany(server));

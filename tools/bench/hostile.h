@@ -2,21 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
 #include "tools/bench/run.h"
 
 namespace ampt::bench {
 
-// Whether a scenario of that name is to run.
-using Chosen = std::function<bool(const std::string& name)>;
-
 // Runs the chosen scenarios on the first server that speaks AMPT, and beside it those that are
 // cheap on the first that does not, with a line on standard error for each; returns Markdown
 // tables. `scale` multiplies the time that each takes. A server that ends is a line in the table;
 // throws Failure if one does not even start. README.md tells what is measured.
-std::string RunHostile(const Settings& settings, const Chosen& chosen, double scale);
+std::string RunHostile(const Settings& settings, double scale);
 
 // Sends the first server that speaks AMPT damaged requests and noise for so long; returns a line
 // that says what came of it. Throws Failure if the server ends, stops answering, or finds its own

@@ -137,11 +137,11 @@ std::string RunRows(const Options& options, const Pattern& pattern) {
 void Run(Options options) {
   options.settings.servers = ParseServers(options.servers);
   const Pattern pattern(options.rows);
+  options.settings.chooses = [&](const std::string& name) { return pattern.Matches(name); };
   if (options.hostile || options.hostile_fuzz_s > 0) {
     options.settings.servers = ServersOf(options.settings.servers, Section::kThoseWithResp);
     if (options.hostile) {
-      const auto chosen = [&](const std::string& name) { return pattern.Matches(name); };
-      fmt::print("{}", RunHostile(options.settings, chosen, options.quick ? 0.5 : 1.0));
+      fmt::print("{}", RunHostile(options.settings, options.quick ? 0.5 : 1.0));
     }
     if (options.hostile_fuzz_s > 0) {
       fmt::print("{}",
@@ -181,7 +181,8 @@ int main(int argc, char** argv) {
                  "name=command, with {port} and {dir} in it, or a name alone: redis, ampt, valkey, "
                  "memcached, tarantool; repeat for each server (default: those installed)");
   auto* only_rows =
-      app.add_option("--rows", options.rows, "only rows whose 'name P=n' matches this regex");
+      app.add_option("--rows", options.rows,
+                     "only rows whose 'name P=n' matches this regex; of --tails and --hostile too");
   auto* rounds = app.add_option("--rounds", options.settings.rounds, "runs of each row and server")
                      ->check(CLI::Range(1, 1000))
                      ->capture_default_str();

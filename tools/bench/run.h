@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct Settings {
   size_t clients = 50;
   double rate = 0;        // requests per second of the open loop; 0: closed loop
   std::string plots_dir;  // of the drawings
+  // Those of --tails and --hostile that are wanted, by name.
+  std::function<bool(const std::string& name)> chooses = [](const std::string&) { return true; };
 };
 
 struct RowResult {

@@ -26,7 +26,7 @@ using std::chrono::system_clock;
 constexpr double kProbeRate = 10'000;
 constexpr uint64_t kProbesAtOnce = 1'000;
 constexpr int kQuietTimes = 10;
-constexpr double kMaxWriteRate = 250'000;
+constexpr double kMaxWriteRate = 120'000;
 constexpr uint64_t kTrialShare = 50;  // one in so many
 constexpr size_t kWriteDepth = 16;
 constexpr size_t kBigBytes = 8 << 20;
@@ -251,6 +251,7 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
   for (const Tail& tail : kTails) {
     const uint64_t items = tail.times * keys;
     const std::string name = fmt::format(fmt::runtime(tail.name), ShortNumber(double(items)));
+    if (!settings.chooses(name)) continue;
     const size_t rounds =
         scale < 1 || tail.times >= kSeenOnce ? 1 : std::min(settings.rounds, kMaxRounds);
     const size_t servers = settings.servers.size();
