@@ -63,6 +63,15 @@ Sample Contender::Do(const Work& work) {
           static_cast<double>(total.reply_bytes) / requests};
 }
 
+void Contender::WarmUp(Work work) {
+  constexpr uint64_t kShare = 4;
+  constexpr uint64_t kLeast = 5'000;
+  work.requests = std::max(work.requests / kShare, kLeast);
+  work.rate = 0;
+  work.latencies = nullptr;
+  Do(work);
+}
+
 Sample Contender::DoInOrder(Work work, const std::vector<uint32_t>& order, uint64_t begin) {
   work.key_of = [&order, begin](uint64_t index, Random&) { return order[begin + index]; };
   return Do(work);

@@ -54,6 +54,8 @@ class Contender {
   // Requests are written out before clocks start, a chunk at a time. Throws Failure where it cannot
   // do it and, with the server's last words, if it fails.
   Sample Do(const Work& work);
+  // Some of that work, uncounted: connections come with the buffers that it needs.
+  void WarmUp(Work work);
   // `work` about the keys of `order` from `begin` on.
   Sample DoInOrder(Work work, const std::vector<uint32_t>& order, uint64_t begin);
   // All items of a data set of so many, in a random order. Returns by how many bytes resident

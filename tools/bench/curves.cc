@@ -329,6 +329,7 @@ std::string RunGrowth(const Settings& settings, uint64_t keys, double scale) {
             } else {
               work.requests = Scaled(op->requests, scale);
               work.key_of = [&](uint64_t, Random& random) { return order[random.Below(count)]; };
+              if (round == 0) contenders[i]->WarmUp(work);
               samples[i].push_back(contenders[i]->Do(work));
             }
           }

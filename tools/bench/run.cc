@@ -86,6 +86,7 @@ void Runner::RunDataset(Op dataset, uint64_t keys, const std::vector<Row>& rows,
       for (size_t i = 0; i < servers(); i++) {
         if (!contenders[i]->Can(dataset) || !contenders[i]->Can(row.op)) continue;
         if (!HasRound(i, round)) continue;
+        if (round == 0) contenders[i]->WarmUp(WorkOf(row, settings_.rounds, nullptr));
         AddSample(&result, i, contenders[i]->Do(WorkOf(row, round, &result.latencies[i])));
       }
     }
