@@ -16,7 +16,7 @@ constexpr std::chrono::milliseconds kUnnoticed{200};
 // microseconds each.
 constexpr size_t kGatheredBytes = 128u << 10;
 constexpr TimeMs kGatherMs = 5;
-constexpr int64_t kShortestSliceMicros = 100;
+constexpr int64_t kShortestSliceMicros = 40;
 
 // A clock for SaveNow, which waits for what is due.
 class Stopwatch : public Clock {
@@ -244,9 +244,9 @@ void Storage::SaveJobEnded() {
 
 bool Storage::DoSome() {
   if (save_ == nullptr || walk_.idle()) return true;
-  // A quarter of the time where there is other work; nearly all of it where there is none.
+  // A sixteenth of the time where there is other work; nearly all of it where there is none.
   const int64_t others_us = clock_.StopwatchMicros() - slice_ended_us_;
-  const int64_t slice_us = std::clamp(others_us / 3, kShortestSliceMicros, limits::kSliceMicros);
+  const int64_t slice_us = std::clamp(others_us / 15, kShortestSliceMicros, limits::kSliceMicros);
   const bool done = save_->DoSome(clock_, slice_us);
   slice_ended_us_ = clock_.StopwatchMicros();
   StartJobs();

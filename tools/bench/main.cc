@@ -180,9 +180,9 @@ int main(int argc, char** argv) {
   app.add_option("--server", options.servers,
                  "name=command, with {port} and {dir} in it, or a name alone: redis, ampt, valkey, "
                  "memcached, tarantool; repeat for each server (default: those installed)");
-  auto* only_rows =
-      app.add_option("--rows", options.rows,
-                     "only rows whose 'name P=n' matches this regex; of --tails and --hostile too");
+  auto* only_rows = app.add_option(
+      "--rows", options.rows,
+      "only rows whose 'name P=n' matches this regex; of --tails, --durability and --hostile too");
   auto* rounds = app.add_option("--rounds", options.settings.rounds, "runs of each row and server")
                      ->check(CLI::Range(1, 1000))
                      ->capture_default_str();

@@ -21,7 +21,7 @@ struct Settings {
   size_t clients = 50;
   double rate = 0;        // requests per second of the open loop; 0: closed loop
   std::string plots_dir;  // of the drawings
-  // Those of --tails and --hostile that are wanted, by name.
+  // Those of --tails, --durability and --hostile that are wanted, by name.
   std::function<bool(const std::string& name)> chooses = [](const std::string&) { return true; };
 };
 
