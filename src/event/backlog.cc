@@ -609,7 +609,7 @@ ConsumerFigures Backlog::FiguresOf(const Consumer& consumer) const {
   }
   for (const Consumer::Heads* heads :
        {&consumer.ready(), &consumer.in_flight(), &consumer.waiting()}) {
-    if (!heads->empty()) oldest_ms = std::min(oldest_ms, (*heads->begin())->event->time_ms);
+    if (!heads->empty()) oldest_ms = std::min(oldest_ms, heads->begin()->entry->event->time_ms);
   }
   return {.backlog = backlog,
           .in_flight = consumer.in_flight().size(),

@@ -28,10 +28,11 @@ Status CheckConsumerSettings(const ConsumerSettings& settings) {
 
 bool Consumer::Append(Entry* entry) {
   ++in_lanes_;
-  const auto lane = lanes_.find(LaneOf(entry->event->key()));
-  if (lane == lanes_.end()) {
+  const LaneName name(entry->event->key());
+  const auto lane = lanes_.lower_bound(name);
+  if (lane == lanes_.end() || lane->hash != name.hash || lane->name() != name.text) {
     entry->previous = entry->next = nullptr;
-    lanes_.insert(Lane{entry, entry});
+    lanes_.insert(lane, Lane{name.hash, entry, entry});
     HeadsOf(entry->state).insert(entry);
     return entry->state == EntryState::kQueued;
   }
@@ -49,7 +50,7 @@ bool Consumer::Remove(Entry* entry) {
     entry->previous->next = entry->next;
     entry->next->previous = entry->previous;
   } else {
-    const auto lane = lanes_.find(LaneOf(entry->event->key()));
+    const auto lane = lanes_.find(LaneName(entry->event->key()));
     AMPT_ASSERT(lane != lanes_.end());
     if (entry->previous != nullptr) {
       entry->previous->next = nullptr;
@@ -100,6 +101,7 @@ void Consumer::CheckInvariants() const {
       ++count;
       AMPT_ASSERT(entry->consumer == this && entry->previous == before && !entry->is_held);
       AMPT_ASSERT(LaneOf(entry->event->key()) == lane.name());
+      AMPT_ASSERT(LaneName(entry->event->key()).hash == lane.hash);
       AMPT_ASSERT(before == nullptr || entry->state == EntryState::kQueued);
       if (before != nullptr) {
         AMPT_ASSERT(std::tuple(before->position(), before->sequence(), before->id()) <

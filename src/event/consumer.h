@@ -5,11 +5,12 @@
 // while it is in flight or waits for its retry, the lane stands still and the others flow on. A
 // lane that is empty is not there.
 //
-//   lanes       by name; each a chain of entries, all but the first queued
+//   lanes       by name, hashed; each a chain of entries, all but the first queued
 //   ready, in flight, waiting   the first entries, by event id: every lane is in exactly one
 //   dead        dead letters, in no lane, in the order of their deaths
 //
-// All costs are O(log n) in the lanes. This class knows no time and writes no records: Backlog
+// All costs are O(log n) in the lanes; what these trees are ordered by lies in their nodes, so that
+// a step down waits for memory once. This class knows no time and writes no records: Backlog
 // (backlog.h) decides, this keeps order.
 #pragma once
 
@@ -21,6 +22,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "event/filter.h"
 #include "event/stored_event.h"
 
@@ -80,10 +82,17 @@ class Consumer {
   // While loading: all entries, in no order.
   EntryList loading;
 
-  struct ById {
-    bool operator()(const Entry* a, const Entry* b) const { return a->id() < b->id(); }
+  // The first entry of a lane, beside its id.
+  struct Head {
+    Head(Entry* entry) : id(entry->id()), entry(entry) {}
+    operator Entry*() const { return entry; }
+    uint64_t id;
+    Entry* entry;
   };
-  using Heads = std::set<Entry*, ById, SeamAllocator<Entry*>>;
+  struct ById {
+    bool operator()(const Head& a, const Head& b) const { return a.id < b.id; }
+  };
+  using Heads = std::set<Head, ById, SeamAllocator<Head>>;
   using DeadLetters =
       std::map<uint64_t, Entry*, std::less<>, SeamAllocator<std::pair<const uint64_t, Entry*>>>;
 
@@ -102,7 +111,7 @@ class Consumer {
   bool Append(Entry* entry);
   // Takes an entry out of its lane, whose next one may become ready: true then.
   bool Remove(Entry* entry);
-  bool HasLane(std::string_view key) const { return lanes_.contains(LaneOf(key)); }
+  bool HasLane(std::string_view key) const { return lanes_.contains(LaneName(key)); }
   // Changes the state of the first entry of a lane. Not to kDead. REQUIRES: it is the first.
   void SetState(Entry* entry, EntryState state);
   bool IsFirst(const Entry* entry) const;
@@ -122,17 +131,30 @@ class Consumer {
   void CheckInvariants() const;
 
  private:
+  struct LaneName {
+    explicit LaneName(std::string_view key) : text(LaneOf(key)), hash(HashBytes(text, 0)) {}
+    std::string_view text;
+    uint64_t hash;
+  };
   struct Lane {
+    uint64_t hash;
     // Not part of the order: the name is the same for all entries of a lane.
     mutable Entry* first;
     mutable Entry* last;
     std::string_view name() const { return LaneOf(first->event->key()); }
   };
+  // By hash. Names are compared where hashes are equal, which is when a lane is found.
   struct ByName {
     using is_transparent = void;
-    bool operator()(const Lane& a, const Lane& b) const { return a.name() < b.name(); }
-    bool operator()(const Lane& a, std::string_view b) const { return a.name() < b; }
-    bool operator()(std::string_view a, const Lane& b) const { return a < b.name(); }
+    bool operator()(const Lane& a, const Lane& b) const {
+      return a.hash != b.hash ? a.hash < b.hash : a.name() < b.name();
+    }
+    bool operator()(const Lane& a, const LaneName& b) const {
+      return a.hash != b.hash ? a.hash < b.hash : a.name() < b.text;
+    }
+    bool operator()(const LaneName& a, const Lane& b) const {
+      return a.hash != b.hash ? a.hash < b.hash : a.text < b.name();
+    }
   };
   using Lanes = std::set<Lane, ByName, SeamAllocator<Lane>>;
 
