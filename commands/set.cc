@@ -48,7 +48,7 @@ constexpr Spec kSpec{
     .summary = "Sets the string value of a key, whatever it held before",
     .since = "1.0.0",
     .complexity = "O(1), O(log n) for a new key or another deadline",
-    .flags = kWrite | kDenyOom,
+    .flags = kWrite | kDenyOom | kBrief,
     .scope = Scope::kKey,
     .examples = kExamples,
 };

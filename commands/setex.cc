@@ -29,7 +29,7 @@ constexpr Spec kSpec{
     .summary = "Sets the string value of a key with a time to live in seconds",
     .since = "2.0.0",
     .complexity = "O(log n)",
-    .flags = kWrite | kDenyOom,
+    .flags = kWrite | kDenyOom | kBrief,
     .scope = Scope::kKey,
     .examples = kExamples,
 };

@@ -54,6 +54,7 @@ enum CommandFlag : uint32_t {
   kEveryKey = 1u << 16,    // may touch keys that it does not name
   kQuery = 1u << 17,       // its key is an expression, its options are AMPT.GET's
   kRunsOthers = 1u << 18,  // runs other commands, and may take any time
+  kBrief = 1u << 19,       // as brief as those that are fast, but Redis does not call it so
 };
 
 // One step of a conversation. Executed by the tests, in order, on an empty database; `reply` as

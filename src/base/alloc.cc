@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 #ifndef AMPT_WITHOUT_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -25,6 +26,61 @@ namespace {
 }  // namespace
 
 #ifndef AMPT_WITHOUT_JEMALLOC
+
+namespace {
+
+// jemalloc hands its hooks the address of their table, which is all they know.
+struct GrowHooks {
+  extent_hooks_t table;
+  extent_hooks_t* original;
+  size_t chunk_bytes;
+  void* (*take)(void* context);
+  void* context;
+};
+
+void* Grow(extent_hooks_t* table, void* at, size_t bytes, size_t alignment, bool* is_zero,
+           bool* is_committed, unsigned arena) {
+  GrowHooks& hooks = *reinterpret_cast<GrowHooks*>(table);
+  if (at == nullptr && bytes == hooks.chunk_bytes && alignment <= bytes) {
+    if (void* const chunk = hooks.take(hooks.context); chunk != nullptr) {
+      *is_zero = true;
+      *is_committed = true;
+      return chunk;
+    }
+  }
+  return hooks.original->alloc(hooks.original, at, bytes, alignment, is_zero, is_committed, arena);
+}
+
+}  // namespace
+
+bool GrowHeapBy(size_t chunk_bytes, void* (*take)(void* context), void* context) {
+  bool is_used = false;
+  unsigned arenas = 0;
+  size_t size = sizeof arenas;
+  mallctl("arenas.narenas", &arenas, &size, nullptr, 0);
+  for (unsigned arena = 0; arena < arenas; ++arena) {
+    // An arena begins with its first allocation.
+    void* const first = mallocx(1, MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE);
+    if (first != nullptr) dallocx(first, MALLOCX_TCACHE_NONE);
+    const std::string name = "arena." + std::to_string(arena);
+    const std::string hooks_name = name + ".extent_hooks";
+    extent_hooks_t* original = nullptr;
+    size = sizeof original;
+    if (mallctl(hooks_name.c_str(), &original, &size, nullptr, 0) != 0) continue;
+    auto* const hooks = new GrowHooks{*original, original, chunk_bytes, take, context};
+    hooks->table.alloc = Grow;
+    extent_hooks_t* table = &hooks->table;
+    if (mallctl(hooks_name.c_str(), nullptr, nullptr, &table, sizeof table) != 0) {
+      delete hooks;
+      continue;
+    }
+    is_used = true;
+    // It would ask for ever larger pieces.
+    mallctl((name + ".retain_grow_limit").c_str(), nullptr, nullptr, &chunk_bytes,
+            sizeof chunk_bytes);
+  }
+  return is_used;
+}
 
 size_t RoundedAllocation(size_t bytes) {
   return nallocx(bytes, 0);
@@ -76,6 +132,10 @@ const char* AllocatorName() {
 }
 
 #else  // The sanitizers bring their own allocator.
+
+bool GrowHeapBy(size_t, void* (*)(void*), void*) {
+  return false;
+}
 
 size_t RoundedAllocation(size_t bytes) {
   return (bytes + 15) & ~size_t{15};

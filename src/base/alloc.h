@@ -50,6 +50,11 @@ struct MemoryFigures {
 MemoryFigures ReadMemoryFigures();
 // Returns unused pages to the system (MEMORY PURGE).
 void PurgeMemory();
+// Has the heap grow by chunks of `chunk_bytes` (a power of two from 2 MB on) that `take` gives,
+// from now on. `take` returns such a chunk, mapped, aligned to its size and all zero, or null: then
+// the system is asked. It is called by any thread, must not allocate, and is never forgotten, nor
+// is `context`. False: this allocator cannot do it.
+bool GrowHeapBy(size_t chunk_bytes, void* (*take)(void* context), void* context);
 // "jemalloc-5.3.0" or "libc".
 const char* AllocatorName();
 

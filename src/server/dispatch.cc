@@ -308,7 +308,9 @@ std::unique_ptr<SlicedWork> Dispatcher::RunChecked(Connection& connection, const
                                last_nanos_ - began_nanos);
   }
   ++run_.calls;
-  if (!part->Is(kFast) || monitoring.measures_alone()) CountRun();
+  // Brief ones share a look at the clock.
+  const bool is_brief = part->Is(kFast) || part->Is(kBrief);
+  if (!is_brief || monitoring.measures_alone()) CountRun();
   return std::move(context.work);
 }
 

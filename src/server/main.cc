@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/page_reserve.h"
 #include "server/acl.h"
 #include "server/command_line.h"
 #include "server/config_file.h"
 #include "server/log.h"
+#include "server/page_reserve.h"
 #include "server/process.h"
 #include "server/server.h"
 #include "server/settings.h"

@@ -1,4 +1,4 @@
-#include "base/page_reserve.h"
+#include "server/page_reserve.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

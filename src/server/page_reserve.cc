@@ -1,20 +1,18 @@
-#include "base/page_reserve.h"
+#include "server/page_reserve.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <string>
 
-#ifndef AMPT_WITHOUT_JEMALLOC
-#include <jemalloc/jemalloc.h>
-#endif
+#include "base/alloc.h"
 
 namespace ampt {
 namespace {
 
 constexpr size_t kSmallPageBytes = 4096;
+
 // Null: there is no memory. Unlike the allocator's own these mappings are reserved (no
 // MAP_NORESERVE), so the kernel does not make one of both, whose lock both would need.
 void* MapChunk() {
@@ -113,70 +111,13 @@ void PageReserve::Run() {
   }
 }
 
-#ifndef AMPT_WITHOUT_JEMALLOC
-
-namespace {
-
-// jemalloc hands its hooks the address of their table, which is all they know.
-struct Hooks {
-  extent_hooks_t table;
-  extent_hooks_t* original;
-  PageReserve* reserve;
-};
-
-void* Grow(extent_hooks_t* table, void* at, size_t bytes, size_t alignment, bool* is_zero,
-           bool* is_committed, unsigned arena) {
-  Hooks& hooks = *reinterpret_cast<Hooks*>(table);
-  constexpr size_t kBytes = PageReserve::kChunkBytes;
-  if (at == nullptr && bytes == kBytes && alignment <= kBytes) {
-    if (void* const chunk = hooks.reserve->Take(); chunk != nullptr) {
-      *is_zero = true;
-      *is_committed = true;
-      return chunk;
-    }
-  }
-  return hooks.original->alloc(hooks.original, at, bytes, alignment, is_zero, is_committed, arena);
-}
-
-}  // namespace
-
 const PageReserve* GrowHeapFromReserve() {
-  // The heap outlives everything, and so do these.
+  // The heap outlives everything, and so does this.
   auto* const reserve = new PageReserve();
-  unsigned arenas = 0;
-  size_t size = sizeof arenas;
-  mallctl("arenas.narenas", &arenas, &size, nullptr, 0);
-  for (unsigned arena = 0; arena < arenas; ++arena) {
-    // An arena begins with its first allocation.
-    if (void* const first = mallocx(1, MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE);
-        first != nullptr) {
-      dallocx(first, MALLOCX_TCACHE_NONE);
-    }
-    const std::string prefix = "arena." + std::to_string(arena);
-    auto* const hooks = new Hooks{};
-    size = sizeof hooks->original;
-    if (mallctl((prefix + ".extent_hooks").c_str(), &hooks->original, &size, nullptr, 0) != 0) {
-      return reserve;
-    }
-    hooks->table = *hooks->original;
-    hooks->table.alloc = Grow;
-    hooks->reserve = reserve;
-    extent_hooks_t* const table = &hooks->table;
-    mallctl((prefix + ".extent_hooks").c_str(), nullptr, nullptr,
-            const_cast<extent_hooks_t**>(&table), sizeof table);
-    // It would ask for ever larger pieces.
-    size_t most = PageReserve::kChunkBytes;
-    mallctl((prefix + ".retain_grow_limit").c_str(), nullptr, nullptr, &most, sizeof most);
-  }
-  return reserve;
-}
-
-#else
-
-const PageReserve* GrowHeapFromReserve() {
+  const auto take = [](void* context) { return static_cast<PageReserve*>(context)->Take(); };
+  if (GrowHeapBy(PageReserve::kChunkBytes, take, reserve)) return reserve;
+  delete reserve;
   return nullptr;
 }
-
-#endif
 
 }  // namespace ampt
