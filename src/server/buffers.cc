@@ -66,7 +66,7 @@ void ReadBuffer::MakeRoom(size_t wanted) {
     begin_ = 0;
   }
   if (room_bytes() >= kLeastRoomBytes || wanted <= capacity_) return;
-  const size_t most = std::min(kGrowth * capacity_, wanted);
+  const size_t most = std::min(2 * capacity_, wanted);
   const size_t capacity = std::max(capacity_ + capacity_ / 2, most);
   MoveTo(Allocate(capacity), capacity);
 }

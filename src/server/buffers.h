@@ -59,8 +59,8 @@ class ReadBuffer {
   void Consume(size_t bytes) { begin_ += bytes; }
 
   // Room behind the bytes that are there, for a command of `wanted` bytes in all. It grows only
-  // when it is nearly full, half as large again or up to `wanted`, but never to more than eight
-  // times what has come; one block of the pool is always granted.
+  // when it is nearly full, half as large again or up to `wanted`, so it never takes more than
+  // twice what has come; one block of the pool is always granted.
   void MakeRoom(size_t wanted);
   char* room() { return data_ + end_; }
   size_t room_bytes() const { return capacity_ - end_; }
@@ -74,8 +74,6 @@ class ReadBuffer {
 
  private:
   static constexpr size_t kLeastRoomBytes = 4096;
-  // For what a client says it is going to send: each time it grows what is there is copied.
-  static constexpr size_t kGrowth = 8;
   // The beginning of a command that is not longer waits for the rest in a small block of its own:
   // thousands of slow clients take no more than what they have sent.
   static constexpr size_t kSmallBytes = 512;
