@@ -55,15 +55,17 @@ PageReserve::~PageReserve() {
 
 void* PageReserve::Take() {
   void* chunk = nullptr;
+  ++asked_;
   {
-    const std::lock_guard lock(mutex_);
-    ++taken_;
+    // The thread that has it may wait for a processor as long as others want that.
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock()) return nullptr;
     if (ready_.empty()) {
-      ++found_empty_;
       target_ = std::clamp<size_t>(2 * target_, 1, kMostChunks);
     } else {
       chunk = ready_.back();
       ready_.pop_back();
+      ++given_;
     }
   }
   changed_.notify_one();
@@ -72,7 +74,7 @@ void* PageReserve::Take() {
 
 PageReserve::Figures PageReserve::figures() const {
   const std::lock_guard lock(mutex_);
-  return {ready_.size(), target_, taken_, found_empty_};
+  return {ready_.size(), target_, asked_, given_};
 }
 
 void PageReserve::Run() {
@@ -97,8 +99,8 @@ void PageReserve::Run() {
       changed_.wait(lock);
       continue;
     }
-    const uint64_t taken = taken_;
-    const auto has_changed = [&] { return taken_ != taken || is_ending_; };
+    const uint64_t asked = asked_;
+    const auto has_changed = [&] { return asked_ != asked || is_ending_; };
     if (changed_.wait_for(lock, kept_for_, has_changed)) continue;
     target_ = 0;
     while (!ready_.empty()) {

@@ -7,6 +7,7 @@
 // a second.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -30,14 +31,14 @@ class PageReserve {
   PageReserve& operator=(const PageReserve&) = delete;
 
   // A chunk of kChunkBytes, aligned to as much, all zero and in memory already; null if none is
-  // ready. The caller unmaps it. From any thread. Cost: a lock, held for no longer than that.
+  // ready, or if that cannot be told at once. The caller unmaps it. From any thread; never waits.
   void* Take();
 
   struct Figures {
     size_t ready;   // chunks
     size_t target;  // how many it wants to keep
-    uint64_t taken;
-    uint64_t found_empty;
+    uint64_t asked;
+    uint64_t given;
   };
   Figures figures() const;
 
@@ -49,8 +50,8 @@ class PageReserve {
   std::condition_variable changed_;
   std::vector<void*> ready_;
   size_t target_ = 0;
-  uint64_t taken_ = 0;
-  uint64_t found_empty_ = 0;
+  std::atomic<uint64_t> asked_{0};
+  uint64_t given_ = 0;
   bool is_ending_ = false;
   std::thread thread_;
 };
