@@ -13,6 +13,9 @@ constexpr TimeMs kMostUnsyncedMs = 2000;
 constexpr TimeMs kRetryEveryMs = 1000;
 // A buffer that one huge turn has made larger than this gives its memory back.
 constexpr size_t kKeptBufferBytes = 16u << 20;
+// How far ahead of its end a file gets its room on the disk: a sync of bytes that have theirs takes
+// two thirds of the time.
+constexpr uint64_t kReservedBytes = 8u << 20;
 
 Status Refusal(const Status& reason) {
   return Status::Coded("MISCONF",
@@ -93,6 +96,11 @@ Status LogFile::Write(FrameBuffer& frame) {
   if (frame.sequence() < next_sequence_) return Status::Ok();
   AMPT_ASSERT(frame.sequence() == next_sequence_ && !cut_due_);
   const std::string_view bytes = frame.Finish(synced_, salt_);
+  if (end_ + bytes.size() > reserved_) {
+    const uint64_t from = std::max(reserved_, end_);
+    reserved_ = end_ + bytes.size() + kReservedBytes;
+    file_->Reserve(from, reserved_ - from);
+  }
   if (Status status = file_->WriteAt(end_, bytes); !status.ok()) {
     cut_due_ = true;
     return status;
@@ -119,6 +127,13 @@ Status LogFile::Repair() {
     cut_due_ = false;
   }
   return unsure_ ? WriteAgain() : Status::Ok();
+}
+
+void LogFile::GiveBackReserve() {
+  if (reserved_ <= end_) return;
+  // It changes no byte of the file, so it may as well fail.
+  [[maybe_unused]] const Status status = file_->Truncate(end_);
+  reserved_ = end_;
 }
 
 Status LogFile::WriteAgain() {
@@ -370,7 +385,10 @@ Status LogWriter::DoRotation() {
   } else if (file_ != nullptr && !directory_.in_doubt()) {
     directory_.Discard(file_->path());
   }
-  if (file_ != nullptr) job_.closed_bytes = file_->end();
+  if (file_ != nullptr) {
+    job_.closed_bytes = file_->end();
+    file_->GiveBackReserve();
+  }
   file_ = std::move(next_file_);
   job_.rotation = Status::Ok();
   return Status::Ok();
@@ -469,6 +487,7 @@ Status LogWriter::DoClose() {
   writing_due_ = true;
   AMPT_RETURN_IF_ERROR(file_->Write(writing_));
   writing_due_ = false;
+  file_->GiveBackReserve();
   return file_->Sync();
 }
 

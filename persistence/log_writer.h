@@ -133,6 +133,8 @@ class LogFile {
   // Undoes what failures did (see above); without any it does nothing. The code of the error is
   // LOST where frames are gone for good.
   Status Repair();
+  // Nothing more will be written: the disk gets back what was reserved.
+  void GiveBackReserve();
 
  private:
   LogFile(std::unique_ptr<File> file, uint64_t number, uint64_t salt, uint64_t end,
@@ -151,6 +153,7 @@ class LogFile {
   uint64_t salt_;
   uint64_t end_;
   uint64_t synced_;
+  uint64_t reserved_ = 0;  // up to here the disk was asked for room
   uint64_t next_sequence_;
   uint64_t unsynced_sequence_;  // of the first frame behind synced_
   bool cut_due_ = false;        // there may be bytes behind end_

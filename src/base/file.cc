@@ -95,6 +95,13 @@ class PosixFile : public File {
     return Status::Ok();
   }
 
+  void Reserve(uint64_t offset, uint64_t bytes) override {
+    // Most file systems can, and none has to.
+    [[maybe_unused]] const int done =
+        ::fallocate(descriptor_.number(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                    static_cast<off_t>(bytes));
+  }
+
   Result<uint64_t> Size() override {
     struct stat facts;
     if (::fstat(descriptor_.number(), &facts) != 0) {

@@ -41,7 +41,11 @@ class File {
   virtual Status WriteAt(uint64_t offset, std::string_view bytes) = 0;
   // Makes contents and size durable (fdatasync).
   virtual Status Sync() = 0;
+  // Also gives back what Reserve() took beyond that.
   virtual Status Truncate(uint64_t bytes) = 0;
+  // Asks the disk for room there without changing contents or size, so that writing and syncing
+  // need not look for it. Only a hint: nothing tells whether there was any.
+  virtual void Reserve(uint64_t offset, uint64_t bytes) = 0;
   virtual Result<uint64_t> Size() = 0;
 
  private:

@@ -40,6 +40,7 @@ class FailpointFile : public File {
     AMPT_RETURN_IF_ERROR(failpoints_.Pass(Operation::kTruncate, path()));
     return file_->Truncate(bytes);
   }
+  void Reserve(uint64_t offset, uint64_t bytes) override { file_->Reserve(offset, bytes); }
   Result<uint64_t> Size() override { return file_->Size(); }
 
  private:

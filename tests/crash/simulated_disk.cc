@@ -63,6 +63,9 @@ class SimulatedDisk::SimulatedFile : public File {
     return Status::Ok();
   }
 
+  // It has room for everything until it is told to fail.
+  void Reserve(uint64_t, uint64_t) override {}
+
   Result<uint64_t> Size() override {
     if (auto error = disk_.Begin(false, "stat", path())) return *error;
     return static_cast<uint64_t>(inode_->cached.size());

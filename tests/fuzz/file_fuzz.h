@@ -26,6 +26,7 @@ class MemoryFile : public File {
   Status WriteAt(uint64_t, std::string_view) override { return Status::Err("read only"); }
   Status Sync() override { return Status::Ok(); }
   Status Truncate(uint64_t) override { return Status::Err("read only"); }
+  void Reserve(uint64_t, uint64_t) override {}
   Result<uint64_t> Size() override { return static_cast<uint64_t>(bytes_.size()); }
 
  private:

@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -50,6 +51,26 @@ TEST_F(FileTest, WritesReadsAndTruncates) {
   // Created anew, it is empty.
   Make("a", "");
   EXPECT_EQ(ReadAll("a"), "");
+}
+
+TEST_F(FileTest, ReservedRoomIsNoPartOfTheFile) {
+  const auto taken_bytes = [this] {
+    struct stat facts;
+    EXPECT_EQ(::stat(PathOf("a").c_str(), &facts), 0);
+    return facts.st_blocks * 512;
+  };
+  const std::unique_ptr<File> file = Make("a", "hello");
+  ASSERT_TRUE(file->Sync().ok());
+  const auto before = taken_bytes();
+  file->Reserve(5, 1 << 20);
+  EXPECT_EQ(*file->Size(), 5u);
+  EXPECT_EQ(ReadAll("a"), "hello");
+  ASSERT_TRUE(file->WriteAt(5, " world").ok());
+  EXPECT_EQ(ReadAll("a"), "hello world");
+  // A system that cannot reserve has nothing to give back.
+  ASSERT_TRUE(file->Truncate(11).ok());
+  ASSERT_TRUE(file->Sync().ok());
+  EXPECT_EQ(taken_bytes(), before);
 }
 
 TEST_F(FileTest, NamesChange) {
