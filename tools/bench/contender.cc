@@ -82,7 +82,8 @@ double Contender::Fill(Op op, uint64_t keys, size_t value_bytes) {
   Work work{op, keys, keys};
   work.value_bytes = value_bytes;
   DoInOrder(work, Shuffled(keys), 0);
-  return (static_cast<double>(server_->RssBytes()) - empty_bytes) / static_cast<double>(keys);
+  return (static_cast<double>(server_->SettledRssBytes()) - empty_bytes) /
+         static_cast<double>(keys);
 }
 
 std::vector<uint32_t> Shuffled(uint64_t count) {

@@ -355,6 +355,20 @@ uint64_t Server::RssBytes() const {
   return bytes;
 }
 
+uint64_t Server::SettledRssBytes() const {
+  constexpr std::chrono::milliseconds kBetweenLooks{250};
+  constexpr int kQuietLooks = 8;
+  uint64_t least_bytes = RssBytes();
+  for (int quiet = 0; quiet < kQuietLooks; ++quiet) {
+    std::this_thread::sleep_for(kBetweenLooks);
+    const uint64_t bytes = RssBytes();
+    if (bytes >= least_bytes) continue;
+    least_bytes = bytes;
+    quiet = 0;
+  }
+  return least_bytes;
+}
+
 uint64_t Server::RssWithChildrenBytes() const {
   uint64_t bytes = RssBytes();
   std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid_));

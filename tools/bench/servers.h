@@ -67,6 +67,9 @@ class Server {
   int64_t CpuNs() const;
   // Resident memory.
   uint64_t RssBytes() const;
+  // The same once the server has given back what it kept for a moment: when two seconds have
+  // brought nothing more. What an allocator holds ready while it grows is not what items take.
+  uint64_t SettledRssBytes() const;
   // The same with what its child processes have for themselves, as one that saves a snapshot has.
   uint64_t RssWithChildrenBytes() const;
 
