@@ -76,6 +76,7 @@ constexpr Spec kSpec{
 
 Status Run(Context& context, const NoArgs&) {
   for (const auto& database : context.databases) database->CheckInvariants();
+  context.databases.front()->allocator().slabs().CheckInvariants();
   context.events.CheckInvariants();
   context.reply.Ok();
   return {};

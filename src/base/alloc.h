@@ -1,41 +1,45 @@
-// The one seam to the memory allocator (jemalloc).
+// The one seam to memory: slabs for what is small, jemalloc for the rest.
 //
 // Items, label texts and index nodes come from an Allocator, which counts what it gave out: that
 // count is what memory limits are about, so it is exact and costs one addition. It belongs to one
-// thread; only FreeElsewhere() may be called from others.
+// thread at a time.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
+#include <span>
+
+#include "base/shared_count.h"
+#include "base/slabs.h"
 
 namespace ampt {
 
 class Allocator {
  public:
-  Allocator() = default;
+  Allocator();
+  // Its small blocks are gone with it.
+  ~Allocator() = default;
   Allocator(const Allocator&) = delete;
   Allocator& operator=(const Allocator&) = delete;
 
-  // At least `bytes`, aligned to 16; never null: running out of memory ends the process.
+  // At least `bytes`, aligned to 8; never null: running out of memory ends the process.
   // `*usable` receives what the block really holds.
   void* Allocate(size_t bytes, size_t* usable);
   void* Allocate(size_t bytes) {
     size_t usable;
     return Allocate(bytes, &usable);
   }
-  // Frees a block of any Allocator of this process. `bytes` as asked for, or as `usable` said.
+  // Frees a block of this Allocator. `bytes` as asked for, or as `usable` said.
   void Free(void* block, size_t bytes);
-  // The same from a thread that does not own this Allocator.
-  void FreeElsewhere(void* block, size_t bytes);
 
-  // Bytes given out and not yet freed, as the allocator rounds them.
-  size_t used_bytes() const {
-    return used_bytes_ - freed_elsewhere_bytes_.load(std::memory_order_relaxed);
-  }
+  // Bytes given out and not yet freed, as the allocator rounds them. From any thread.
+  size_t used_bytes() const { return used_bytes_; }
+
+  Slabs& slabs() { return slabs_; }
+  const Slabs& slabs() const { return slabs_; }
 
  private:
-  size_t used_bytes_ = 0;
-  std::atomic<size_t> freed_elsewhere_bytes_{0};
+  Slabs slabs_;
+  SharedCount used_bytes_;
 };
 
 // How many bytes a block of `bytes` really takes.
@@ -46,9 +50,10 @@ struct MemoryFigures {
   size_t active_bytes;     // in pages that hold at least one of them
   size_t resident_bytes;   // physically there, the allocator's own data included
 };
-// Cost: tens of microseconds; call it from a timer, not per command.
-MemoryFigures ReadMemoryFigures();
-// Returns unused pages to the system (MEMORY PURGE).
+// Of jemalloc and of the slabs of these allocators. Cost: tens of microseconds; call it from a
+// timer, not per command.
+MemoryFigures ReadMemoryFigures(std::span<const Allocator* const> allocators);
+// Returns jemalloc's unused pages to the system (MEMORY PURGE).
 void PurgeMemory();
 // Has the heap grow by chunks of `chunk_bytes` (a power of two from 2 MB on) that `take` gives,
 // from now on. `take` returns such a chunk, mapped, aligned to its size and all zero, or null: then

@@ -31,6 +31,9 @@ inline constexpr size_t kBatchItems = 25;
 // Deadlines. A TTL below this many seconds is relative, from there on it is an epoch second.
 inline constexpr int64_t kRelativeTtlSeconds = 315360000;
 
+// Regions of small blocks that each tick of the server looks over for memory to give back.
+inline constexpr size_t kRegionsPerTick = 16;
+
 // SCAN.
 inline constexpr size_t kScanCursors = 65536;  // remembered positions per database
 // What their keys may take. Enough for all of them with the longest keys AMPT commands write.

@@ -135,6 +135,7 @@ class Events final : public Effects {
   size_t memory_bytes() const {
     return environment_.allocator.used_bytes() + environment_.flushed_bytes;
   }
+  Allocator& allocator() { return environment_.allocator; }
   // Of all databases. Cost: linear in them.
   size_t consumer_count() const;
   uint64_t next_id(int database) const { return of(database).next_id(); }

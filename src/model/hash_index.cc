@@ -123,28 +123,36 @@ void HashIndex::Split(size_t at) {
   FreeSegment(old);
 }
 
-void HashIndex::Erase(Item* item, uint64_t hash) {
+HashIndex::Slot HashIndex::SlotOf(const Item* item, uint64_t hash) const {
   Segment* segment = directory_[SegmentOf(hash)];
   const uint8_t tag = TagOf(hash);
-  const uint32_t home = BucketOf(hash);
-  uint32_t at = home;
+  uint32_t at = BucketOf(hash);
   for (uint32_t probes = 0; probes < kBuckets; ++probes) {
-    Bucket& bucket = segment->buckets[at];
+    const Bucket& bucket = segment->buckets[at];
     for (uint32_t match = MatchTags(bucket.tags, tag); match != 0; match &= match - 1) {
-      const int slot = std::countr_zero(match);
-      if (bucket.items[slot] != item) continue;
-      bucket.tags[slot] = 0;
-      bucket.items[slot] = nullptr;
-      for (uint32_t i = home; i != at; i = i + 1 == kBuckets ? 0 : i + 1) {
-        if (segment->buckets[i].passed != 255) --segment->buckets[i].passed;
-      }
-      --segment->count;
-      --size_;
-      return;
+      const int number = std::countr_zero(match);
+      if (bucket.items[number] == item) return {segment, at, number};
     }
     at = at + 1 == kBuckets ? 0 : at + 1;
   }
-  AMPT_ASSERT(!"an item to erase is in its hash index");
+  AMPT_ASSERT(!"the item is in its hash index");
+  return {};
+}
+
+void HashIndex::Erase(Item* item, uint64_t hash) {
+  const auto [segment, at, number] = SlotOf(item, hash);
+  segment->buckets[at].tags[number] = 0;
+  segment->buckets[at].items[number] = nullptr;
+  for (uint32_t i = BucketOf(hash); i != at; i = i + 1 == kBuckets ? 0 : i + 1) {
+    if (segment->buckets[i].passed != 255) --segment->buckets[i].passed;
+  }
+  --segment->count;
+  --size_;
+}
+
+void HashIndex::Replace(Item* item, Item* by, uint64_t hash) {
+  const auto [segment, at, number] = SlotOf(item, hash);
+  segment->buckets[at].items[number] = by;
 }
 
 void HashIndex::Prefetch(uint64_t hash) const {

@@ -39,6 +39,8 @@ class HashIndex {
   void Insert(Item* item, uint64_t hash);
   // REQUIRES: the item is in the index.
   void Erase(Item* item, uint64_t hash);
+  // Puts an item of the same key in its place. REQUIRES: `item` is in the index.
+  void Replace(Item* item, Item* by, uint64_t hash);
 
   // First stage: asks for the bucket. Second stage, some time later: asks for the item.
   void Prefetch(uint64_t hash) const;
@@ -89,6 +91,13 @@ class HashIndex {
 
   Segment* NewSegment(uint32_t depth);
   void FreeSegment(Segment* segment);
+  struct Slot {
+    Segment* segment;
+    uint32_t bucket;
+    int number;
+  };
+  // REQUIRES: the item is in the index.
+  Slot SlotOf(const Item* item, uint64_t hash) const;
   static void InsertInto(Segment* segment, Item* item, uint64_t hash);
   void Split(size_t at);
 

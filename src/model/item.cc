@@ -65,25 +65,35 @@ void Item::SetFields(const ItemState& state) {
   label_mask_ = mask & 31;
 }
 
-Item* Item::Create(Allocator& allocator, std::string_view key, const ItemState& state) {
+Item* Item::Create(Allocator& allocator, std::string_view key, const ItemState& state,
+                   size_t spare_bytes) {
   AMPT_ASSERT(key.size() <= limits::kRawKeyBytes);
   const size_t tail_bytes = TailBytes(state);
   // There is always room for the address of a tail outside.
-  const size_t inside =
-      tail_bytes > kInlineTailBytes ? sizeof(Outside*) : std::max(tail_bytes, sizeof(Outside*));
+  const size_t inside = tail_bytes > kInlineTailBytes
+                            ? sizeof(Outside*)
+                            : std::max(tail_bytes + spare_bytes, sizeof(Outside*));
+  static_assert(kInlineTailBytes + kInlineTailBytes / 8 <= kMostInlineBytes);
   size_t usable;
   Item* item = static_cast<Item*>(allocator.Allocate(kHeaderBytes + key.size() + inside, &usable));
-  item->inline_bytes_ = static_cast<uint32_t>(usable - kHeaderBytes - key.size());
+  item->inline_bytes_ =
+      std::min(usable - kHeaderBytes - key.size(), kMostInlineBytes) & kMostInlineBytes;
   item->access_ = 0;
   item->is_outside_ = 0;
   item->snapshot_mark_ = 0;
   item->spare_ = 0;
-  item->spare2_ = 0;
   item->key_size_ = key.size() & 0x1ffff;
   item->SetFields(state);
   Append(item->bytes(), key);
   Append(WriteLabels(state, item->PlaceTail(allocator, tail_bytes)), state.value.text);
   return item;
+}
+
+Item* Item::CreateInPlaceOf(Allocator& allocator, const Item& item, const ItemState& state) {
+  Item* created = Create(allocator, item.key(), state, TailBytes(state) / 8);
+  created->access_ = item.access_;
+  created->snapshot_mark_ = item.snapshot_mark_;
+  return created;
 }
 
 void Item::Destroy(Allocator& allocator, Item* item) {
@@ -103,6 +113,7 @@ char* Item::PlaceTail(Allocator& allocator, size_t tail_bytes) {
     is_outside_ = 0;
   }
   if (tail_bytes <= inline_bytes_) return bytes() + key_size_;
+  AMPT_ASSERT(tail_bytes > kInlineTailBytes);
   size_t usable;
   Outside* block = static_cast<Outside*>(allocator.Allocate(sizeof(Outside) + tail_bytes, &usable));
   block->block_bytes = usable;
@@ -195,12 +206,12 @@ ItemState Item::state() const {
 }
 
 size_t Item::allocated_bytes() const {
-  return kHeaderBytes + key_size_ + inline_bytes_ + (is_outside_ ? outside()->block_bytes : 0);
+  return RoundedAllocation(kHeaderBytes + key_size_ + inline_bytes_) +
+         (is_outside_ ? outside()->block_bytes : 0);
 }
 
 bool Item::IsConsistent() const {
-  if (spare_ != 0 || spare2_ != 0 || type_ > static_cast<uint32_t>(ValueType::kObject))
-    return false;
+  if (spare_ != 0 || type_ > static_cast<uint32_t>(ValueType::kObject)) return false;
   const size_t tail_bytes = value_offset() + value_size_;
   if (is_outside_) return outside()->block_bytes >= sizeof(Outside) + tail_bytes;
   return tail_bytes <= inline_bytes_;

@@ -1,11 +1,11 @@
 // Item: one key with its value, times, labels and deadline, in one allocation.
 //
-//   header (24 bytes) | key | tail            tail = [deadline 8] [label lengths, label texts]
+//   header (20 bytes) | key | tail            tail = [deadline 8] [label lengths, label texts]
 //   value
 //
-// The tail lies behind the key as long as it fits what was allocated, else in a block of its own
-// whose address takes the tail's place; so an item never moves while it lives, and overwriting a
-// value touches no index. Times are whole seconds in 32 bits (to 2106).
+// A long tail lies in a block of its own, whose address takes the tail's place. Overwriting a value
+// touches no index as long as it fits what was allocated; where it does not, the keyspace makes a
+// new item and puts it in the old one's place. Times are whole seconds in 32 bits (to 2106).
 //
 // States (checked by CheckInvariants of the keyspace):
 //   created unlinked; link and unlink never free; destroying an unlinked item touches only its own
@@ -42,7 +42,12 @@ struct ItemState {
 class Item {
  public:
   // Cost: one allocation (two for a tail over kInlineTailBytes). The item is unlinked.
-  static Item* Create(Allocator& allocator, std::string_view key, const ItemState& state);
+  static Item* Create(Allocator& allocator, std::string_view key, const ItemState& state) {
+    return Create(allocator, key, state, 0);
+  }
+  // An item for the place of one that has no room for `state`, which may hold views of it: with its
+  // key and marks, and an eighth more room than is needed, since what has grown will grow.
+  static Item* CreateInPlaceOf(Allocator& allocator, const Item& item, const ItemState& state);
   // REQUIRES: unlinked. From the allocator's own thread.
   static void Destroy(Allocator& allocator, Item* item);
 
@@ -78,11 +83,17 @@ class Item {
   uint32_t snapshot_mark() const { return snapshot_mark_; }
   void set_snapshot_mark(uint32_t mark) const { snapshot_mark_ = mark & 3; }
 
-  // Replaces all but the key. The caller has unlinked the item from every label and deadline index
-  // whose text changes. `state` may hold views of this very item. Cost: a copy of the tail, of a
-  // value that is such a view two.
+  // Whether the item can become that without moving; SetValue's form is of a new value alone.
+  bool HasRoomFor(const ItemState& state) const { return HasRoomFor(TailBytes(state)); }
+  bool HasRoomForValue(size_t value_bytes) const {
+    return HasRoomFor(value_offset() + value_bytes);
+  }
+  // Replaces all but the key. REQUIRES: HasRoomFor(state). The caller has unlinked the item from
+  // every label and deadline index whose text changes. `state` may hold views of this very item.
+  // Cost: a copy of the tail, of a value that is such a view two.
   void Assign(Allocator& allocator, const ItemState& state);
-  // The cheap form for a new value with labels and deadline as they are.
+  // The cheap form for a new value with labels and deadline as they are. REQUIRES:
+  // HasRoomForValue(value.text.size()).
   void AssignValue(Allocator& allocator, const ValueView& value, uint32_t modified_s);
   void set_modified_s(uint32_t modified_s) { modified_s_ = modified_s; }
 
@@ -93,8 +104,9 @@ class Item {
 
  private:
   // Above this the tail gets a block of its own from the start.
-  static constexpr size_t kInlineTailBytes = 1024;
-  static constexpr size_t kHeaderBytes = 24;
+  static constexpr size_t kInlineTailBytes = 896;
+  static constexpr size_t kMostInlineBytes = 1023;  // what inline_bytes_ can say
+  static constexpr size_t kHeaderBytes = 20;
   // A block of its own begins with its size.
   struct Outside {
     size_t block_bytes;
@@ -102,6 +114,12 @@ class Item {
   };
 
   Item() = default;
+
+  static Item* Create(Allocator& allocator, std::string_view key, const ItemState& state,
+                      size_t spare_bytes);
+  bool HasRoomFor(size_t tail_bytes) const {
+    return tail_bytes <= inline_bytes_ || (is_outside_ && tail_bytes > kInlineTailBytes);
+  }
 
   // What lies in front of the value.
   static size_t LabelBytes(const ItemState& state);
@@ -131,7 +149,6 @@ class Item {
   uint32_t created_s_;
   uint32_t modified_s_;
   uint32_t value_size_;
-  uint32_t inline_bytes_;  // what the allocation has behind the key
   uint32_t access_ : 24;
   uint32_t type_ : 3;
   uint32_t is_outside_ : 1;
@@ -140,8 +157,8 @@ class Item {
   uint32_t spare_ : 1;
   uint32_t key_size_ : 17;
   uint32_t label_mask_ : 5;
-  uint32_t spare2_ : 10;
+  uint32_t inline_bytes_ : 10;  // what the allocation has behind the key, as far as it can be used
 };
-static_assert(sizeof(Item) == 24);
+static_assert(sizeof(Item) == 20);
 
 }  // namespace ampt

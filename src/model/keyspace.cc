@@ -14,25 +14,19 @@ void KeyRef::Put(const ItemState& state, Origin origin) {
   if (item_ == nullptr) {
     item_ = keyspace_->Create(key_, hash_, state, access_, origin);
   } else {
-    keyspace_->Replace(item_, state, origin);
+    item_ = keyspace_->Replace(item_, hash_, state, origin);
   }
 }
 
 void KeyRef::SetValue(const ValueView& value, uint32_t modified_s, Origin origin) {
-  Effects* effects = keyspace_->effects_;
-  if (effects != nullptr) effects->WillChange(keyspace_->database_, *item_, origin);
-  item_->AssignValue(*keyspace_->allocator_, value, modified_s);
-  ++keyspace_->changes_;
-  if (effects != nullptr) {
-    effects->DidChange(keyspace_->database_, ChangeKind::kUpdated, *item_, origin);
-  }
+  item_ = keyspace_->SetValue(item_, hash_, value, modified_s, origin);
 }
 
 void KeyRef::SetDeadline(TimeMs deadline_ms, uint32_t modified_s, Origin origin) {
   ItemState state = item_->state();
   state.deadline_ms = deadline_ms;
   state.modified_s = modified_s;
-  keyspace_->Replace(item_, state, origin);
+  item_ = keyspace_->Replace(item_, hash_, state, origin);
 }
 
 void KeyRef::Erase(Origin origin) {
@@ -265,32 +259,66 @@ Item* Keyspace::Create(std::string_view key, uint64_t hash, const ItemState& sta
   return item;
 }
 
-void Keyspace::Replace(Item* item, const ItemState& state, Origin origin) {
+Item* Keyspace::Move(Item* item, uint64_t hash, const ItemState& state, const Left& left) {
+  Item* const moved = Item::CreateInPlaceOf(*allocator_, *item, state);
+  indexes_->by_hash.Replace(item, moved, hash);
+  indexes_->by_key.Replace(item, moved);
+  for (size_t n = 0; item->has_labels() && n < limits::kLabels; ++n) {
+    if (left.labels[n] || item->label(static_cast<int>(n)).empty()) continue;
+    indexes_->by_label[n].Replace(item, moved);
+  }
+  if (!left.deadline && item->has_deadline()) indexes_->by_deadline.Replace(item, moved);
+  Item::Destroy(*allocator_, item);
+  return moved;
+}
+
+Item* Keyspace::SetValue(Item* item, uint64_t hash, const ValueView& value, uint32_t modified_s,
+                         Origin origin) {
+  if (effects_ != nullptr) effects_->WillChange(database_, *item, origin);
+  if (__builtin_expect(item->HasRoomForValue(value.text.size()), 1)) {
+    item->AssignValue(*allocator_, value, modified_s);
+  } else {
+    ItemState changed = item->state();
+    changed.value = value;
+    changed.modified_s = modified_s;
+    item = Move(item, hash, changed, {});
+  }
+  ++changes_;
+  if (effects_ != nullptr) effects_->DidChange(database_, ChangeKind::kUpdated, *item, origin);
+  return item;
+}
+
+Item* Keyspace::Replace(Item* item, uint64_t hash, const ItemState& state, Origin origin) {
   if (effects_ != nullptr) effects_->WillChange(database_, *item, origin);
   // Out of every index whose text changes, change, back in.
-  std::array<bool, limits::kLabels> moved{};
+  Left left;
   const bool any_label =
       item->has_labels() || std::any_of(state.labels.begin(), state.labels.end(),
                                         [](std::string_view label) { return !label.empty(); });
   if (any_label) {
-    for (int n = 0; n < limits::kLabels; ++n) {
-      const std::string_view old = item->label(n);
-      const auto at = static_cast<size_t>(n);
-      moved[at] = old != state.labels[at];
-      if (moved[at] && !old.empty()) indexes_->by_label[at].Erase(item);
+    for (size_t n = 0; n < limits::kLabels; ++n) {
+      const std::string_view old = item->label(static_cast<int>(n));
+      left.labels[n] = old != state.labels[n];
+      if (left.labels[n] && !old.empty()) indexes_->by_label[n].Erase(item);
     }
   }
-  const bool deadline_moves = item->deadline_ms() != state.deadline_ms;
-  if (deadline_moves && item->has_deadline()) indexes_->by_deadline.Erase(item);
-  item->Assign(*allocator_, state);
+  left.deadline = item->deadline_ms() != state.deadline_ms;
+  if (left.deadline && item->has_deadline()) indexes_->by_deadline.Erase(item);
+  if (item->HasRoomFor(state)) {
+    item->Assign(*allocator_, state);
+  } else {
+    item = Move(item, hash, state, left);
+  }
   if (any_label) {
     for (size_t n = 0; n < limits::kLabels; ++n) {
-      if (moved[n] && !item->label(static_cast<int>(n)).empty()) indexes_->by_label[n].Insert(item);
+      if (!left.labels[n] || item->label(static_cast<int>(n)).empty()) continue;
+      indexes_->by_label[n].Insert(item);
     }
   }
-  if (deadline_moves && item->has_deadline()) indexes_->by_deadline.Insert(item);
+  if (left.deadline && item->has_deadline()) indexes_->by_deadline.Insert(item);
   ++changes_;
   if (effects_ != nullptr) effects_->DidChange(database_, ChangeKind::kUpdated, *item, origin);
+  return item;
 }
 
 void Keyspace::Erase(Item* item, uint64_t hash, Origin origin) {

@@ -197,7 +197,17 @@ class Keyspace {
 
   Item* Create(std::string_view key, uint64_t hash, const ItemState& state, uint32_t access,
                Origin origin);
-  void Replace(Item* item, const ItemState& state, Origin origin);
+  // Both return the item, which may be another one now.
+  Item* Replace(Item* item, uint64_t hash, const ItemState& state, Origin origin);
+  Item* SetValue(Item* item, uint64_t hash, const ValueView& value, uint32_t modified_s,
+                 Origin origin);
+  // Makes an item that becomes `state` where the old one has no room for it, and puts it into the
+  // old one's place in every index but those of `left`, in which it is not. The old one is gone.
+  struct Left {
+    std::array<bool, limits::kLabels> labels{};
+    bool deadline = false;
+  };
+  Item* Move(Item* item, uint64_t hash, const ItemState& state, const Left& left);
   void Erase(Item* item, uint64_t hash, Origin origin);
 
   Allocator* allocator_;

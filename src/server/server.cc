@@ -92,6 +92,8 @@ Server::Server(Settings& settings, Log& log, Supervisor& supervisor, Invocation 
       dispatcher_({databases_, host_, settings_, acl_, commands_, statistics_, memory_, random_,
                    storage_, watches_, notifications_, events_, log, monitoring_}),
       batch_(*this, dispatcher_, commands_, databases_, settings_, monitoring_.hot_keys()) {
+  statistics_.Watch(allocator_);
+  statistics_.Watch(events_.allocator());
   // The log first: what others add about a change belongs behind it.
   effects_.Add(storage_.effects());
   storage_.set_on_log_written([this](int64_t nanos) { monitoring_.EventTook("aof-write", nanos); });
@@ -656,6 +658,11 @@ void Server::EveryTenthOfASecond() {
   monitoring_.Tick();
   storage_.CheckSchedule();
   storage_.EndTurn();
+  // A load allocates on a thread of its own.
+  if (!storage_.loading()) {
+    allocator_.slabs().ReleaseSome(limits::kRegionsPerTick);
+    events_.allocator().slabs().ReleaseSome(limits::kRegionsPerTick);
+  }
   if (++tenths_ % 10 != 0) return;
   clients_.ForEach([this](Connection& connection) {
     connection.CheckTime();

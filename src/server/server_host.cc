@@ -49,8 +49,8 @@ Status CannotSet(const Setting& setting, std::string_view reason) {
 
 ServerHost::ServerHost(ServerControl& control, Settings& settings, Statistics& statistics,
                        ServerClock& clock, Log& log, Databases& databases, Storage& storage,
-                       PubSub& pubsub, const Events& events, ExpireLag& expire_lag,
-                       MemoryLimit& memory, Monitoring& monitoring, Acl& acl, Invocation invocation)
+                       PubSub& pubsub, Events& events, ExpireLag& expire_lag, MemoryLimit& memory,
+                       Monitoring& monitoring, Acl& acl, Invocation invocation)
     : control_(control),
       settings_(settings),
       statistics_(statistics),
@@ -284,6 +284,8 @@ std::string ServerHost::MemoryDoctor() {
 }
 
 void ServerHost::MemoryPurge() {
+  databases_.front()->allocator().slabs().ReleaseAll();
+  events_.allocator().slabs().ReleaseAll();
   PurgeMemory();
 }
 

@@ -104,7 +104,7 @@ class ServerHost : public Host {
  public:
   // All are owned by the caller and outlive the host.
   ServerHost(ServerControl& control, Settings& settings, Statistics& statistics, ServerClock& clock,
-             Log& log, Databases& databases, Storage& storage, PubSub& pubsub, const Events& events,
+             Log& log, Databases& databases, Storage& storage, PubSub& pubsub, Events& events,
              ExpireLag& expire_lag, MemoryLimit& memory, Monitoring& monitoring, Acl& acl,
              Invocation invocation);
 
@@ -183,7 +183,7 @@ class ServerHost : public Host {
   Databases& databases_;
   Storage& storage_;
   PubSub& pubsub_;
-  const Events& events_;
+  Events& events_;
   ExpireLag& expire_lag_;
   MemoryLimit& memory_;
   Monitoring& monitoring_;

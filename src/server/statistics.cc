@@ -130,7 +130,7 @@ void Statistics::CountError(std::string_view text) {
 }
 
 void Statistics::SampleMemory() {
-  memory_ = ReadMemoryFigures();
+  memory_ = ReadMemoryFigures(allocators_);
   peak_memory_bytes_ = std::max(peak_memory_bytes_, memory_.allocated_bytes);
 }
 

@@ -78,6 +78,9 @@ class Statistics {
  public:
   // `commands`: all there are; subcommands are counted apart, under their container's name.
   explicit Statistics(std::span<const Command* const> commands);
+  // Counts the slabs of this one among the process's memory, from the next sample on. It outlives
+  // the statistics.
+  void Watch(const Allocator& allocator) { allocators_.push_back(&allocator); }
 
   // --- counted by connections and dispatch ---
   uint64_t connections_received = 0;
@@ -141,6 +144,7 @@ class Statistics {
   Rate operations_;
   Rate input_;
   Rate output_;
+  std::vector<const Allocator*> allocators_;
   MemoryFigures memory_{};
   size_t peak_memory_bytes_ = 0;
   size_t startup_memory_bytes_ = 0;

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -43,31 +43,29 @@ TEST(Allocator, CountsExactlyWhatItGaveOut) {
   EXPECT_EQ(allocator.used_bytes(), 0u);
 }
 
-TEST(Allocator, BlocksMayBeFreedFromOtherThreads) {
-  Allocator allocator;
-  std::vector<void*> blocks;
-  for (int i = 0; i < 1'000; ++i) blocks.push_back(allocator.Allocate(100));
-  std::thread other([&] {
-    for (size_t i = 0; i < blocks.size(); i += 2) allocator.FreeElsewhere(blocks[i], 100);
-  });
-  for (size_t i = 1; i < blocks.size(); i += 2) allocator.Free(blocks[i], 100);
-  other.join();
-  EXPECT_EQ(allocator.used_bytes(), 0u);
-}
-
 #ifndef AMPT_WITHOUT_JEMALLOC  // a sanitizer's own allocator has no such figures
 TEST(Allocator, FiguresOfTheProcess) {
   Allocator allocator;
+  const std::array<const Allocator*, 1> all{&allocator};
+  // One for jemalloc, the rest for the slabs.
   constexpr size_t kBytes = 32u << 20;
   void* block = allocator.Allocate(kBytes);
   std::memset(block, 1, kBytes);
-  const MemoryFigures figures = ReadMemoryFigures();
-  EXPECT_GE(figures.allocated_bytes, kBytes);
-  EXPECT_GE(figures.active_bytes, kBytes);
-  EXPECT_GE(figures.resident_bytes, kBytes);
+  std::vector<void*> small;
+  constexpr size_t kSmallBytes = 100;
+  while (small.size() * kSmallBytes < kBytes) small.push_back(allocator.Allocate(kSmallBytes));
+  const MemoryFigures figures = ReadMemoryFigures(all);
+  EXPECT_GE(figures.allocated_bytes, 2 * kBytes);
+  EXPECT_GE(figures.active_bytes, figures.allocated_bytes);
+  EXPECT_GE(figures.resident_bytes, 2 * kBytes);
+  EXPECT_LT(ReadMemoryFigures({}).allocated_bytes, figures.allocated_bytes - kBytes);
   allocator.Free(block, kBytes);
+  for (void* one : small) allocator.Free(one, kSmallBytes);
   PurgeMemory();
-  EXPECT_LT(ReadMemoryFigures().allocated_bytes, figures.allocated_bytes);
+  EXPECT_LT(ReadMemoryFigures(all).allocated_bytes,
+            figures.allocated_bytes - 2 * kBytes + 1'000'000);
+  allocator.slabs().ReleaseAll();
+  EXPECT_LT(allocator.slabs().figures().resident_bytes, Slabs::kRegionBytes + 1);
 }
 #endif
 

@@ -202,6 +202,12 @@ class EventServer : private Effects,
   std::vector<std::string> TakeLeftOut() { return std::exchange(left_out_, {}); }
 
   ConsumerSettings defaults;
+
+ private:
+  // Flushed items live on in backlogs.
+  Allocator allocator_;
+
+ public:
   Events events;
 
  private:
@@ -247,7 +253,6 @@ class EventServer : private Effects,
     AppendEventJson(event, &live_.back());
   }
 
-  Allocator allocator_;
   std::vector<std::unique_ptr<Keyspace>> owned_;
   std::vector<Keyspace*> databases_;
   EventKeeper keeper_;

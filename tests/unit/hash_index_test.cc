@@ -35,6 +35,14 @@ class Model {
     Item::Destroy(allocator_, at->second);
     items_.erase(at);
   }
+  // Another item of the same key takes its place.
+  void Replace(const std::string& key) {
+    const auto at = items_.find(key);
+    Item* item = Item::Create(allocator_, key, {});
+    index_.Replace(at->second, item, index_.HashOf(key));
+    Item::Destroy(allocator_, at->second);
+    at->second = item;
+  }
   Item* Find(std::string_view key) const { return index_.Find(key, index_.HashOf(key)); }
   void CheckAll() const {
     index_.CheckInvariants();
@@ -94,6 +102,7 @@ TEST(HashIndex, RandomSequences) {
       // Fills up, then empties.
       if (!there && random.Below(3) < (i < 30'000 ? 2u : 1u)) model.Insert(key);
       if (there && random.Below(3) < (i < 30'000 ? 1u : 2u)) model.Erase(key);
+      if (there && model.items().contains(key)) model.Replace(key);
       if (i % 5'000 == 0) {
         ASSERT_NO_FATAL_FAILURE(model.CheckAll());
       }

@@ -70,6 +70,27 @@ Owned AnyState(Random& random) {
   return state;
 }
 
+// What the keyspace does, without indexes.
+void Become(Allocator& allocator, Item** item, const ItemState& state) {
+  if ((*item)->HasRoomFor(state)) {
+    (*item)->Assign(allocator, state);
+    return;
+  }
+  Item* const old = *item;
+  *item = Item::CreateInPlaceOf(allocator, *old, state);
+  Item::Destroy(allocator, old);
+}
+void BecomeValue(Allocator& allocator, Item** item, const ValueView& value, uint32_t modified_s) {
+  if ((*item)->HasRoomForValue(value.text.size())) {
+    (*item)->AssignValue(allocator, value, modified_s);
+    return;
+  }
+  ItemState state = (*item)->state();
+  state.value = value;
+  state.modified_s = modified_s;
+  Become(allocator, item, state);
+}
+
 TEST(Item, TakesAllSizesOfKeysAndValues) {
   Allocator allocator;
   Random random(1);
@@ -117,10 +138,10 @@ TEST(Item, GrowsAndShrinksThroughRandomStates) {
         state.value = next.value;
         state.type = next.type;
         state.modified_s = next.modified_s;
-        item->AssignValue(allocator, {next.type, next.value}, next.modified_s);
+        BecomeValue(allocator, &item, {next.type, next.value}, next.modified_s);
       } else {
         state = next;
-        item->Assign(allocator, next.State());
+        Become(allocator, &item, next.State());
       }
     }
     EXPECT_EQ(item->access(), 0xabcdefu);
@@ -143,29 +164,29 @@ TEST(Item, AssigningViewsOfItself) {
       switch (random.Below(5)) {
         case 0:  // the deadline comes or goes, everything behind it moves
           expected.deadline_ms = state.deadline_ms = item->has_deadline() ? kNoDeadline : 5;
-          item->Assign(allocator, state);
+          Become(allocator, &item, state);
           break;
         case 1: {  // a part of the value as the value
           const size_t from = random.Below(expected.value.size() + 1);
           expected.value = expected.value.substr(from);
-          item->AssignValue(allocator, {state.value.type, state.value.text.substr(from)}, 9);
+          BecomeValue(allocator, &item, {state.value.type, state.value.text.substr(from)}, 9);
           expected.modified_s = 9;
           break;
         }
         case 2: {  // labels change places
           std::swap(state.labels[0], state.labels[4]);
           std::swap(expected.labels[0], expected.labels[4]);
-          item->Assign(allocator, state);
+          Become(allocator, &item, state);
           break;
         }
         case 3:  // the value as a label
           expected.labels[1] = expected.value.substr(0, 1026);
           state.labels[1] = state.value.text.substr(0, 1026);
-          item->Assign(allocator, state);
+          Become(allocator, &item, state);
           break;
         case 4:  // a label as the value
           expected.value = expected.labels[2];
-          item->AssignValue(allocator, {expected.type, item->label(2)}, expected.modified_s);
+          BecomeValue(allocator, &item, {expected.type, item->label(2)}, expected.modified_s);
           break;
       }
       ASSERT_NO_FATAL_FAILURE(ExpectState(*item, "key", expected));
@@ -180,13 +201,30 @@ TEST(Item, GivesBackTheMemoryOfALargeValue) {
   Item* item = Item::Create(allocator, "key", {});
   const size_t small = allocator.used_bytes();
   const std::string large(1 << 20, 'x');
-  item->AssignValue(allocator, StringValue(large), 1);
+  BecomeValue(allocator, &item, StringValue(large), 1);
   EXPECT_GT(allocator.used_bytes(), large.size());
-  item->AssignValue(allocator, StringValue(std::string_view(large).substr(0, 100'000)), 1);
+  BecomeValue(allocator, &item, StringValue(std::string_view(large).substr(0, 100'000)), 1);
   EXPECT_LT(allocator.used_bytes(), 250'000u);
-  item->AssignValue(allocator, StringValue("x"), 1);
+  BecomeValue(allocator, &item, StringValue("x"), 1);
   EXPECT_EQ(allocator.used_bytes(), small);
   Item::Destroy(allocator, item);
+}
+
+// One whose value has grown is expected to grow again.
+TEST(Item, HasRoomToGrowOnceItHasGrown) {
+  Allocator allocator;
+  Item* item = Item::Create(allocator, "key", {});
+  std::string value(400, 'x');
+  BecomeValue(allocator, &item, StringValue(value), 1);
+  Item* const grown = item;
+  EXPECT_TRUE(item->HasRoomForValue(450));
+  EXPECT_FALSE(item->HasRoomForValue(500));
+  value.resize(450, 'y');
+  BecomeValue(allocator, &item, StringValue(value), 1);
+  EXPECT_EQ(item, grown);
+  EXPECT_EQ(item->value().text, value);
+  Item::Destroy(allocator, item);
+  EXPECT_EQ(allocator.used_bytes(), 0u);
 }
 
 TEST(Item, IsInvisibleFromItsMillisecondOn) {
@@ -195,7 +233,7 @@ TEST(Item, IsInvisibleFromItsMillisecondOn) {
   Item* item = Item::Create(allocator, "key", state);
   EXPECT_TRUE(item->IsVisible(INT64_MAX));
   state.deadline_ms = 1'000;
-  item->Assign(allocator, state);
+  Become(allocator, &item, state);
   EXPECT_TRUE(item->IsVisible(999));
   EXPECT_FALSE(item->IsVisible(1'000));
   EXPECT_FALSE(item->IsVisible(1'001));

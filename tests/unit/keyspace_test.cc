@@ -288,6 +288,11 @@ TEST(Keyspace, RandomSequences) {
       TimeMs now = kNow;
       const auto visible = [&](const Expected& item) { return item.deadline_ms > now; };
       const auto any_label = [&] { return "l" + std::to_string(random.Below(6)); };
+      // Most fit where another was; some want a place of their own.
+      const auto any_value = [&] {
+        return std::string(random.Below(random.OneIn(10) ? 3000 : 60),
+                           static_cast<char>('a' + random.Below(26)));
+      };
       const auto any_deadline = [&] { return now + 1 + static_cast<TimeMs>(random.Below(300)); };
       for (int i = 0; i < 40'000; ++i) {
         if (random.OneIn(4)) now += static_cast<TimeMs>(random.Below(4));
@@ -324,7 +329,7 @@ TEST(Keyspace, RandomSequences) {
           model.erase(key);
         } else if (what == 1 && there) {
           Expected& item = model[key];
-          item.value = std::string(random.Below(60), static_cast<char>('a' + random.Below(26)));
+          item.value = any_value();
           ref.SetValue(StringValue(item.value), 1);
         } else if (what == 2 && there) {
           Expected& item = model[key];
@@ -332,7 +337,7 @@ TEST(Keyspace, RandomSequences) {
           ref.SetDeadline(item.deadline_ms, 1);
         } else {
           Expected& item = model[key];
-          item.value = std::string(random.Below(60), static_cast<char>('a' + random.Below(26)));
+          item.value = any_value();
           item.deadline_ms = random.OneIn(2) ? kNoDeadline : any_deadline();
           for (std::string& label : item.labels) label = random.OneIn(2) ? any_label() : "";
           ItemState state = Text(item.value, item.deadline_ms);

@@ -38,6 +38,10 @@ class Items {
     return item;
   }
   Item* Get(const std::string& key) { return items_.at(key); }
+  // Another item of the same key; the old one is the caller's.
+  Item* MakeAgain(const std::string& key) {
+    return items_.at(key) = Item::Create(allocator_, key, {});
+  }
   void Destroy(const std::string& key) {
     Item::Destroy(allocator_, items_.at(key));
     items_.erase(key);
@@ -59,6 +63,12 @@ class Model {
     index_.Erase(items_.Get(key));
     items_.Destroy(key);
     keys_.erase(key);
+  }
+  void Replace(const std::string& key) {
+    Item* const old = items_.Get(key);
+    index_.Replace(old, items_.MakeAgain(key));
+    // Whoever still refers to it reads what is no item any more.
+    Item::Destroy(allocator_, old);
   }
   bool Has(const std::string& key) const { return keys_.contains(key); }
 
@@ -170,6 +180,10 @@ TEST_P(RandomSequences, AgreeWithASet) {
       } else {
         const auto at = model.keys().lower_bound(key);
         if (at != model.keys().end()) model.Erase(std::string(*at));
+      }
+      if (const auto at = model.keys().lower_bound(GetParam().make(random));
+          at != model.keys().end()) {
+        model.Replace(std::string(*at));
       }
       if (i % 16 == 0) {
         ASSERT_NO_FATAL_FAILURE(model.CheckProbe(GetParam().make(random)));
