@@ -1,8 +1,9 @@
 // KEYS. Runs and answers in slices between which other clients are served: keys there from begin to
 // end come once, others may. In a cluster: the nodes' answers joined.
-#include <algorithm>
+#include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "commands/grammar.h"
@@ -43,30 +44,42 @@ class Collect : public SlicedWork {
 
   bool DoSome(TimeMs now_ms) override {
     return walk_.Advance(store_, now_ms, limits::kScanItemsPerCall, [this](const Item& item) {
-      keys_.append(item.key());
-      ends_.push_back(keys_.size());
+      if (blocks_.empty() || blocks_.back().keys.size() >= kBlockBytes) blocks_.emplace_back();
+      Block& block = blocks_.back();
+      block.keys.append(item.key());
+      block.ends.push_back(block.keys.size());
+      ++found_;
     });
   }
 
   bool Answer(Reply& reply) override {
-    if (answered_ == 0) reply.Array(ends_.size());
-    const size_t until = std::min(ends_.size(), answered_ + kAnsweredAtOnce);
-    size_t begin = answered_ == 0 ? 0 : ends_[answered_ - 1];
-    for (; answered_ < until; ++answered_) {
-      reply.Bulk(std::string_view(keys_).substr(begin, ends_[answered_] - begin));
-      begin = ends_[answered_];
+    if (!std::exchange(has_begun_, true)) reply.Array(found_);
+    if (blocks_.empty()) return true;
+    const Block& block = blocks_.front();
+    size_t begin = 0;
+    for (const size_t end : block.ends) {
+      reply.Bulk(std::string_view(block.keys).substr(begin, end - begin));
+      begin = end;
     }
-    return answered_ == ends_.size();
+    blocks_.pop_front();
+    return blocks_.empty();
   }
 
  private:
-  static constexpr size_t kAnsweredAtOnce = 5000;
+  static constexpr size_t kBlockBytes = 64 << 10;
+
+  // Copies of keys, one behind the other: items may go between slices. In blocks, since a string of
+  // all of them would be copied as it grows, for many milliseconds at a time.
+  struct Block {
+    std::string keys;
+    std::vector<size_t> ends;
+  };
 
   const Store& store_;
   KeyWalk walk_;
-  std::string keys_;  // copies, one behind the other: items may go between slices
-  std::vector<size_t> ends_;
-  size_t answered_ = 0;
+  std::deque<Block> blocks_;
+  size_t found_ = 0;
+  bool has_begun_ = false;
 };
 
 Status Run(Context& context, const Args& args) {

@@ -3,16 +3,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <string>
-
 #ifndef AMPT_WITHOUT_JEMALLOC
 #include <jemalloc/jemalloc.h>
 #include <sys/mman.h>
 
-// Read by jemalloc at start. Huge pages take 15 to 20 % off look-ups in large key spaces; the
-// background thread gives pages back without holding up the loop.
+// Read by jemalloc at start. The background thread gives pages back without holding up the loop.
 extern "C" const char* malloc_conf;
-const char* malloc_conf = "background_thread:true,thp:always,metadata_thp:auto,narenas:2";
+const char* malloc_conf = "background_thread:true,thp:never,narenas:2,oversize_threshold:0";
 #else
 #include <malloc.h>
 #endif
@@ -40,48 +37,47 @@ MemoryFigures WithSlabs(MemoryFigures figures, std::span<const Allocator* const>
 
 namespace {
 
-// Slabs grow by what jemalloc's own heap grows by. Its statistics do not know of them.
 class HeapSource : public Slabs::Source {
  public:
   void* Take() override {
-    extent_hooks_t* hooks = nullptr;
-    size_t size = sizeof hooks;
-    mallctl("arena.0.extent_hooks", &hooks, &size, nullptr, 0);
-    bool is_zero = false;
-    bool is_committed = true;
-    return hooks->alloc(hooks, nullptr, Slabs::kRegionBytes, Slabs::kRegionBytes, &is_zero,
-                        &is_committed, 0);
+    void* const given = take_ != nullptr ? take_(context_) : nullptr;
+    return given != nullptr ? given : Map();
   }
   void Return(void* region) override { munmap(region, Slabs::kRegionBytes); }
   void Discard(void* at, size_t bytes) override { madvise(at, bytes, MADV_DONTNEED); }
-};
-
-// jemalloc hands its hooks the address of their table, which is all they know.
-struct GrowHooks {
-  extent_hooks_t table;
-  extent_hooks_t* original;
-  size_t chunk_bytes;
-  void* (*take)(void* context);
-  void* context;
-};
-
-void* Grow(extent_hooks_t* table, void* at, size_t bytes, size_t alignment, bool* is_zero,
-           bool* is_committed, unsigned arena) {
-  GrowHooks& hooks = *reinterpret_cast<GrowHooks*>(table);
-  if (at == nullptr && bytes == hooks.chunk_bytes && alignment <= bytes) {
-    if (void* const chunk = hooks.take(hooks.context); chunk != nullptr) {
-      *is_zero = true;
-      *is_committed = true;
-      return chunk;
-    }
+  void set_take(void* (*take)(void* context), void* context) {
+    take_ = take;
+    context_ = context;
   }
-  return hooks.original->alloc(hooks.original, at, bytes, alignment, is_zero, is_committed, arena);
+
+ private:
+  // Twice as much, of which the ends go back: one region is aligned somewhere in between.
+  static void* Map() {
+    constexpr size_t kBytes = Slabs::kRegionBytes;
+    void* const mapped = mmap(nullptr, 2 * kBytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) return nullptr;
+    char* const begin = static_cast<char*>(mapped);
+    const size_t before = -reinterpret_cast<uintptr_t>(begin) % kBytes;
+    if (before > 0) munmap(begin, before);
+    munmap(begin + before + kBytes, kBytes - before);
+    madvise(begin + before, kBytes, MADV_HUGEPAGE);
+    return begin + before;
+  }
+
+  void* (*take_)(void* context) = nullptr;
+  void* context_ = nullptr;
+};
+
+// The process has one heap.
+HeapSource& Heap() {
+  static HeapSource heap;
+  return heap;
 }
 
 }  // namespace
 
-bool GrowHeapBy(size_t chunk_bytes, void* (*take)(void* context), void* context) {
-  bool is_used = false;
+void KeepFreedLargeBlocks() {
   unsigned arenas = 0;
   size_t size = sizeof arenas;
   mallctl("arenas.narenas", &arenas, &size, nullptr, 0);
@@ -89,24 +85,16 @@ bool GrowHeapBy(size_t chunk_bytes, void* (*take)(void* context), void* context)
     // An arena begins with its first allocation.
     void* const first = mallocx(1, MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE);
     if (first != nullptr) dallocx(first, MALLOCX_TCACHE_NONE);
-    const std::string name = "arena." + std::to_string(arena);
-    const std::string hooks_name = name + ".extent_hooks";
-    extent_hooks_t* original = nullptr;
-    size = sizeof original;
-    if (mallctl(hooks_name.c_str(), &original, &size, nullptr, 0) != 0) continue;
-    auto* const hooks = new GrowHooks{*original, original, chunk_bytes, take, context};
-    hooks->table.alloc = Grow;
-    extent_hooks_t* table = &hooks->table;
-    if (mallctl(hooks_name.c_str(), nullptr, nullptr, &table, sizeof table) != 0) {
-      delete hooks;
-      continue;
-    }
-    is_used = true;
-    // It would ask for ever larger pieces.
-    mallctl((name + ".retain_grow_limit").c_str(), nullptr, nullptr, &chunk_bytes,
-            sizeof chunk_bytes);
+    char name[48];
+    std::snprintf(name, sizeof name, "arena.%u.oversize_threshold", arena);
+    size_t never = SIZE_MAX;
+    mallctl(name, nullptr, nullptr, &never, sizeof never);
   }
-  return is_used;
+}
+
+bool GrowSlabsBy(void* (*take)(void* context), void* context) {
+  Heap().set_take(take, context);
+  return true;
 }
 
 size_t RoundedAllocation(size_t bytes) {
@@ -166,9 +154,15 @@ class HeapSource : public Slabs::Source {
   void Return(void*) override {}
   void Discard(void*, size_t) override {}
 };
+HeapSource& Heap() {
+  static HeapSource heap;
+  return heap;
+}
 }  // namespace
 
-bool GrowHeapBy(size_t, void* (*)(void*), void*) {
+void KeepFreedLargeBlocks() {}
+
+bool GrowSlabsBy(void* (*)(void*), void*) {
   return false;
 }
 
@@ -205,10 +199,6 @@ const char* AllocatorName() {
 
 #endif
 
-Allocator::Allocator()
-    : slabs_([]() -> Slabs::Source& {
-        static HeapSource source;  // it has no state
-        return source;
-      }()) {}
+Allocator::Allocator() : slabs_(Heap()) {}
 
 }  // namespace ampt

@@ -1,10 +1,10 @@
-// Slabs: small blocks in classes of eight bytes.
+// Slabs: small blocks in fine classes, on huge pages.
 //
 // A general allocator's classes lie up to a quarter apart, so that a block of 170 bytes takes 192.
 // Where a million items are all that counts, those bytes count. Here a region of 2 MiB (a huge
 // page) is cut into runs of 32 KiB, and a run into blocks of one size (Bonwick, "The Slab
-// Allocator", 1994); a freed block holds the link to the next free one. What a block costs beside
-// its bytes is a run's header for all of its blocks and less than one block at the run's end.
+// Allocator", 1994); a freed block holds the link to the next free one. Classes lie eight bytes
+// apart up to a kilobyte; above, they are what divides a run without much left over.
 //
 // A run whose blocks are all free goes back to its region and may become one of any size; what a
 // region does not need for a while goes back to the system bit by bit (ReleaseSome).
@@ -23,10 +23,11 @@ namespace ampt {
 class Slabs {
  public:
   static constexpr size_t kRegionBytes = size_t{2} << 20;
-  // Larger blocks are not for slabs: from here on a run would hold too few of them.
-  static constexpr size_t kMostBytes = 1008;
+  // Larger blocks are not for slabs: a run would hold too few of them.
+  static constexpr size_t kMostBytes = 8192;
   static constexpr size_t kAlignment = 8;
   static constexpr size_t kLineBytes = 64;
+  static constexpr size_t kRunBytes = size_t{32} << 10;
 
   // Where regions come from.
   class Source {
@@ -48,9 +49,13 @@ class Slabs {
   Slabs& operator=(const Slabs&) = delete;
 
   // To eight; what nearly fills cache lines gets them whole, and begins where they do: one line
-  // less to miss.
+  // less to miss. REQUIRES: bytes <= kMostBytes.
   static constexpr size_t Rounded(size_t bytes) {
     const size_t rounded = bytes == 0 ? kAlignment : (bytes + kAlignment - 1) & ~(kAlignment - 1);
+    if (rounded > kMostFineBytes) {
+      const size_t blocks_a_run = kRunBytes / rounded;
+      return kRunBytes / blocks_a_run & ~(kAlignment - 1);
+    }
     return rounded % kLineBytes == kLineBytes - kAlignment ? rounded + kAlignment : rounded;
   }
 
@@ -79,11 +84,11 @@ class Slabs {
   void CheckInvariants() const;
 
  private:
-  static constexpr size_t kRunBytes = size_t{32} << 10;
   static constexpr size_t kRuns = kRegionBytes / kRunBytes;
   static constexpr size_t kPageBytes = 4096;
   static constexpr size_t kClasses = kMostBytes / kAlignment + 1;
   static constexpr size_t kReleasedAtOnce = 4;
+  static constexpr size_t kMostFineBytes = 1008;
   static constexpr uint16_t kNone = 0xffff;
 
   // Blocks are counted from where the first one may lie, in units of kAlignment.

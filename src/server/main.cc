@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/alloc.h"
 #include "server/acl.h"
 #include "server/command_line.h"
 #include "server/config_file.h"
@@ -43,7 +44,8 @@ Status Serve(Settings& settings, Invocation invocation) {
   MakeRoomForClients(settings, log);
   Supervisor supervisor(settings.supervised, log);
   if (supervisor.is_there()) invocation.supervised_by = "systemd";
-  GrowHeapFromReserve();
+  KeepFreedLargeBlocks();
+  GrowSlabsFromReserve();
   auto server = std::make_unique<Server>(settings, log, supervisor, std::move(invocation));
   AMPT_RETURN_IF_ERROR(server->Prepare());
   AMPT_RETURN_IF_ERROR(server->Listen());

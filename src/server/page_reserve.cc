@@ -113,11 +113,12 @@ void PageReserve::Run() {
   }
 }
 
-const PageReserve* GrowHeapFromReserve() {
+const PageReserve* GrowSlabsFromReserve() {
+  static_assert(PageReserve::kChunkBytes == Slabs::kRegionBytes);
   // The heap outlives everything, and so does this.
   auto* const reserve = new PageReserve();
   const auto take = [](void* context) { return static_cast<PageReserve*>(context)->Take(); };
-  if (GrowHeapBy(PageReserve::kChunkBytes, take, reserve)) return reserve;
+  if (GrowSlabsBy(take, reserve)) return reserve;
   delete reserve;
   return nullptr;
 }

@@ -56,8 +56,8 @@ class PageReserve {
   std::thread thread_;
 };
 
-// Has the allocator of this process grow by chunks of a reserve, from now on and for as long as the
-// process lives; returns that reserve. Null: this is a build without jemalloc.
-const PageReserve* GrowHeapFromReserve();
+// Has the slabs of this process grow by chunks of a reserve, from now on and for as long as the
+// process lives; returns that reserve. Null: this is a build without slabs.
+const PageReserve* GrowSlabsFromReserve();
 
 }  // namespace ampt

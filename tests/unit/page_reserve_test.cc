@@ -108,29 +108,25 @@ TEST(PageReserve, MayBeAskedByManyThreads) {
   EXPECT_EQ(reserve.figures().given, given);
 }
 
-TEST(PageReserve, TheHeapGrowsFromIt) {
-  const PageReserve* const reserve = GrowHeapFromReserve();
-  if (reserve == nullptr) GTEST_SKIP() << "a build without jemalloc";
-  // The slabs' regions, and jemalloc's own chunks.
-  for (const size_t bytes : {1000u, 4000u}) {
-    SCOPED_TRACE(bytes);
-    Allocator allocator;
-    constexpr size_t kMost = 200'000;
-    std::vector<void*> blocks;
-    const uint64_t before = reserve->figures().given;
-    const auto given = [&] { return reserve->figures().given - before; };
-    while (given() < 3 && blocks.size() < kMost) {
-      // On a busy machine its thread comes to run now and then.
-      ASSERT_TRUE(Becomes([&] {
-        const PageReserve::Figures figures = reserve->figures();
-        return figures.ready >= figures.target;
-      }));
-      blocks.push_back(allocator.Allocate(bytes));
-    }
-    EXPECT_GE(given(), 3u);
-    for (void* block : blocks) allocator.Free(block, bytes);
-    EXPECT_EQ(allocator.used_bytes(), 0u);
+TEST(PageReserve, SlabsGrowFromIt) {
+  const PageReserve* const reserve = GrowSlabsFromReserve();
+  if (reserve == nullptr) GTEST_SKIP() << "a build without slabs";
+  Allocator allocator;
+  constexpr size_t kBytes = 1000;
+  constexpr size_t kMost = 200'000;
+  std::vector<void*> blocks;
+  const auto was_given = [&] { return reserve->figures().given; };
+  while (was_given() < 3 && blocks.size() < kMost) {
+    // On a busy machine its thread comes to run now and then.
+    ASSERT_TRUE(Becomes([&] {
+      const PageReserve::Figures figures = reserve->figures();
+      return figures.ready >= figures.target;
+    }));
+    blocks.push_back(allocator.Allocate(kBytes));
   }
+  EXPECT_GE(was_given(), 3u);
+  for (void* block : blocks) allocator.Free(block, kBytes);
+  EXPECT_EQ(allocator.used_bytes(), 0u);
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ class Blocks {
   unsigned next_mark_ = 0;
 };
 
-TEST(Slabs, RoundsToEight) {
+TEST(Slabs, RoundsUp) {
   EXPECT_EQ(Slabs::Rounded(0), 8u);
   EXPECT_EQ(Slabs::Rounded(1), 8u);
   EXPECT_EQ(Slabs::Rounded(8), 8u);
@@ -97,7 +97,18 @@ TEST(Slabs, RoundsToEight) {
   EXPECT_EQ(Slabs::Rounded(49), 64u);
   EXPECT_EQ(Slabs::Rounded(113), 128u);
   EXPECT_EQ(Slabs::Rounded(129), 136u);
+  EXPECT_EQ(Slabs::Rounded(1024), 1024u);
   EXPECT_EQ(Slabs::Rounded(Slabs::kMostBytes), Slabs::kMostBytes);
+  // Whatever is freed may be named by either size.
+  for (size_t bytes = 0; bytes <= Slabs::kMostBytes; ++bytes) {
+    const size_t rounded = Slabs::Rounded(bytes);
+    ASSERT_GE(rounded, bytes);
+    ASSERT_EQ(Slabs::Rounded(rounded), rounded);
+    ASSERT_EQ(rounded % Slabs::kAlignment, 0u);
+    if (bytes > 64) {
+      ASSERT_LE(rounded, bytes + bytes / 4 + Slabs::kAlignment) << bytes;
+    }
+  }
 }
 
 TEST(Slabs, RandomSequences) {
@@ -134,7 +145,7 @@ TEST(Slabs, WasteLittle) {
   Slabs slabs(source);
   Blocks blocks(slabs);
   // Ten regions of each: the last run and the last region hardly matter.
-  for (const size_t bytes : {40u, 104u, 168u, 240u, 504u, 1008u}) {
+  for (const size_t bytes : {40u, 104u, 168u, 240u, 504u, 1008u, 1024u, 2100u, 3000u, 8192u}) {
     const Slabs::Figures before = slabs.figures();
     while (blocks.bytes() - before.allocated_bytes < 10 * Slabs::kRegionBytes) {
       ASSERT_NO_FATAL_FAILURE(blocks.Add(bytes));
