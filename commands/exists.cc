@@ -1,4 +1,5 @@
 // EXISTS. A key named twice counts twice. In a cluster: the sum of the nodes' answers.
+#include "commands/exists_family.h"
 #include "commands/grammar.h"
 
 namespace ampt {
@@ -29,12 +30,7 @@ constexpr Spec kSpec{
 };
 
 Status Run(Context& context, const Args& args) {
-  int64_t found = 0;
-  for (const std::string_view key : args.keys) {
-    found += context.store.Inspect(key, context.now_ms) != nullptr;
-  }
-  context.reply.Integer(found);
-  return {};
+  return CountKeys<&Store::Inspect>(context, args.keys);
 }
 
 }  // namespace

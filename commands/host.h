@@ -76,6 +76,11 @@ class Session {
   virtual void Unsubscribe(Topic topic, std::string_view name) = 0;
   // The names, in order and without repetition.
   virtual std::vector<std::string> Subscriptions(Topic topic) const = 0;
+  // The first of them, good until it is unsubscribed from.
+  virtual std::optional<std::string_view> FirstSubscription(Topic topic) const = 0;
+  // Set while a SUBSCRIBE goes on in slices: it was permitted before the first of them.
+  virtual void set_subscribing(bool subscribing) = 0;
+  virtual bool is_subscribing() const = 0;
   // How many channels and patterns together.
   virtual size_t subscription_count() const = 0;
 };
@@ -106,8 +111,12 @@ class SlicedWork {
   // Does some of it, about limits::kSliceMicros worth. True when all is done.
   virtual bool DoSome(TimeMs now_ms) = 0;
   // Answers the client, after the last slice, unless the client has gone. False: that was a slice's
-  // worth of the answer, and it goes on with the next call.
+  // worth of the answer, and it goes on with the next call. What is answered in pushes
+  // (Reply::Push) must be whole ones each time: messages may come between.
   virtual bool Answer(Reply& reply) = 0;
+  // Whether it has views of its request's words: the host keeps these where they are as long as the
+  // work is there. Asked once.
+  virtual bool keeps_words() const { return false; }
 };
 
 // A command that waits for something to happen. It is not answered yet; the host puts it aside with

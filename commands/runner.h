@@ -21,8 +21,10 @@ class Transactions {
   // Runs what is queued as one and answers.
   virtual Status Exec(Context& context) = 0;
   virtual Status Discard(Session& session) = 0;
-  // From now on a change of one of these keys makes the connection's next EXEC fail.
-  virtual Status Watch(Context& context, Words keys) = 0;
+  virtual Status MayWatch(Session& session) = 0;
+  // From now on a change of one of these keys makes the connection's next EXEC fail. A client may
+  // be closed that watches too many. REQUIRES: it may watch.
+  virtual void Watch(Session& session, Store& store, Words keys, TimeMs now_ms) = 0;
   virtual void Unwatch(Session& session) = 0;
 };
 

@@ -1,5 +1,9 @@
 // SUBSCRIBE, PSUBSCRIBE and their opposites: one answer for each name, which is a push and so is
 // never silenced. Each says how many channels and patterns the client has then.
+//
+// Many names are worked off in slices. A message to one that was subscribed to in an earlier slice
+// comes between the answers, behind the one that says so; one to a name that is not unsubscribed
+// from yet before that one. That is the order clients know from one command for each name.
 #pragma once
 
 #include <string_view>

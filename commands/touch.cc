@@ -1,6 +1,7 @@
 // TOUCH. Looking a key up is the use that eviction goes by (model/access.h), for this command even
 // where the client asked for none to be noted (CLIENT NO-TOUCH). It makes no event. In a cluster:
 // the sum of the nodes' answers.
+#include "commands/exists_family.h"
 #include "commands/grammar.h"
 
 namespace ampt {
@@ -31,12 +32,7 @@ constexpr Spec kSpec{
 };
 
 Status Run(Context& context, const Args& args) {
-  int64_t found = 0;
-  for (const std::string_view key : args.keys) {
-    found += context.store.Find(key, context.now_ms) != nullptr;
-  }
-  context.reply.Integer(found);
-  return {};
+  return CountKeys<&Store::Find>(context, args.keys);
 }
 
 }  // namespace

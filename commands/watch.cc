@@ -1,8 +1,13 @@
 // WATCH. Optimistic locking: what was read since WATCH is still so when EXEC runs, or EXEC runs
 // nothing. A write through any command counts, one that leaves the value as it was included, and so
 // does a deadline that comes.
+//
+// Many keys are watched in slices, each from when it is its turn.
+#include <memory>
+
 #include "commands/grammar.h"
 #include "commands/runner.h"
+#include "commands/word_slices.h"
 
 namespace ampt {
 namespace {
@@ -31,8 +36,46 @@ constexpr Spec kSpec{
     .examples = kExamples,
 };
 
+// Watches as it answers: only then the client is known to be there.
+class WatchWork : public SlicedWork {
+ public:
+  static constexpr size_t kKeysOfSlice = 1000;
+
+  WatchWork(const Context& context, Words keys)
+      : transactions_(context.runner->transactions()),
+        session_(context.session),
+        store_(context.store),
+        left_(keys) {}
+
+  bool DoSome(TimeMs now_ms) override {
+    now_ms_ = now_ms;
+    return true;
+  }
+  // What passes its deadline meanwhile counts as having been there: EXEC fails for it.
+  bool Answer(Reply& reply) override {
+    transactions_.Watch(session_, store_, TakeSlice(&left_, kKeysOfSlice), now_ms_);
+    if (!left_.empty()) return false;
+    reply.Ok();
+    return true;
+  }
+  bool keeps_words() const override { return true; }
+
+ private:
+  Transactions& transactions_;
+  Session& session_;
+  Store& store_;
+  Words left_;
+  TimeMs now_ms_ = 0;
+};
+
 Status Run(Context& context, const Args& args) {
-  AMPT_RETURN_IF_ERROR(context.runner->transactions().Watch(context, args.keys));
+  Transactions& transactions = context.runner->transactions();
+  AMPT_RETURN_IF_ERROR(transactions.MayWatch(context.session));
+  if (args.keys.size() > WatchWork::kKeysOfSlice) {
+    context.work = std::make_unique<WatchWork>(context, args.keys);
+    return {};
+  }
+  transactions.Watch(context.session, context.store, args.keys, context.now_ms);
   context.reply.Ok();
   return {};
 }

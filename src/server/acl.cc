@@ -314,6 +314,8 @@ Status Acl::SetUser(std::string_view name, Words rules, const Session& me) {
   CloseClients(
       [&](const AclUser& of, const Session& session) {
         if (&of != user) return false;
+        // It would go on as it was permitted before.
+        if (session.is_subscribing()) return true;
         const bool is_elsewhere = user->database() && session.database() != *user->database();
         // Events come from the database that was selected as the client subscribed.
         const bool may_hear_other =

@@ -34,13 +34,35 @@ void Batch::Run(std::span<Connection* const> ready, TimeMs now_ms, bool writes_w
   Execute(now_ms);
 }
 
-void Batch::KeepSuspended(Connection& connection) {
-  suspended_words_ = std::exchange(words_, {});
-  suspended_input_ = connection.TakeParsed();
+class Batch::WorkWithWords : public SlicedWork {
+ public:
+  explicit WorkWithWords(std::unique_ptr<SlicedWork> work) : work_(std::move(work)) {}
+
+  void Keep(std::shared_ptr<const RespWords> words, std::unique_ptr<ReadBuffer> input) {
+    words_ = std::move(words);
+    input_ = std::move(input);
+  }
+  bool DoSome(TimeMs now_ms) override { return work_->DoSome(now_ms); }
+  bool Answer(Reply& reply) override { return work_->Answer(reply); }
+
+ private:
+  std::shared_ptr<const RespWords> words_;
+  std::unique_ptr<ReadBuffer> input_;
+  std::unique_ptr<SlicedWork> work_;
+};
+
+void Batch::GiveWordsAway(Connection* suspended) {
+  const auto words = std::make_shared<RespWords>(std::move(words_));
+  words_ = {};
+  for (const auto& [connection, work] : keep_words_) work->Keep(words, connection->TakeParsed());
+  keep_words_.clear();
+  if (suspended == nullptr) return;
+  suspended_words_ = words;
+  suspended_input_ = suspended->TakeParsed();
 }
 
 void Batch::ForgetSuspended() {
-  suspended_words_ = {};
+  suspended_words_.reset();
   suspended_input_.reset();
 }
 
@@ -163,14 +185,22 @@ void Batch::Execute(TimeMs now_ms) {
     }
     std::unique_ptr<SlicedWork> work =
         dispatcher_.Execute(connection, request.command, WordsOf(request), now_ms);
-    if (work != nullptr) owner_.RunInSlices(connection, std::move(work));
+    if (work != nullptr) {
+      if (work->keeps_words()) {
+        auto with_words = std::make_unique<WorkWithWords>(std::move(work));
+        keep_words_.emplace_back(&connection, with_words.get());
+        work = std::move(with_words);
+      }
+      owner_.RunInSlices(connection, std::move(work));
+    }
     if (auto blocked = dispatcher_.TakeBlocked()) owner_.Block(connection, std::move(blocked));
     connection.CheckHeldUp();
   }
   dispatcher_.StopTiming();
   group_size_ = 0;
-  if (__builtin_expect(dispatcher_.is_busy(), 0) && suspended_input_ == nullptr) {
-    return KeepSuspended(*dispatcher_.busy_connection());
+  const bool is_suspended = dispatcher_.is_busy() && suspended_input_ == nullptr;
+  if (__builtin_expect(is_suspended || !keep_words_.empty(), 0)) {
+    return GiveWordsAway(is_suspended ? dispatcher_.busy_connection() : nullptr);
   }
   words_.Clear();
   if (words_.words.capacity() > kKeptWords) std::vector<std::string_view>().swap(words_.words);

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "commands/context.h"
@@ -106,7 +107,10 @@ class Batch {
   enum class Wait : uint8_t { kNone, kDisk, kPause };
   Wait WaitOf(const Request& request) const;
   void Execute(TimeMs now_ms);
-  void KeepSuspended(Connection& connection);
+  // Work that keeps the words of its request.
+  class WorkWithWords;
+  // Hands the words of the group, and the bytes that they are views of, to those who keep them.
+  void GiveWordsAway(Connection* suspended);
   std::span<const Request> Group() const { return {group_.data(), group_size_}; }
   Words WordsOf(const Request& request) const {
     return Words(words_.words).subspan(request.first_word, request.words);
@@ -120,8 +124,10 @@ class Batch {
   HotKeys& hot_keys_;
   RespWords words_;
   // Of the suspended command: its words, and the bytes that they are views of.
-  RespWords suspended_words_;
+  std::shared_ptr<RespWords> suspended_words_;
   std::unique_ptr<ReadBuffer> suspended_input_;
+  // Of the group at work; each lives at least as long as that.
+  std::vector<std::pair<Connection*, WorkWithWords*>> keep_words_;
   const Command* latest_ = nullptr;
   std::string latest_name_;  // as it was written
   std::vector<Connection*> unfinished_;

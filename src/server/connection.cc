@@ -254,8 +254,9 @@ void Connection::EndReply() {
   std::string().swap(deferred_);
 }
 
-bool Connection::EndPart() {
+bool Connection::EndPart(bool is_whole) {
   is_in_parts_ = true;
+  if (is_whole) is_replying_ = false;
   CheckHeldUp();
   return !is_held_up_;
 }
@@ -548,7 +549,11 @@ void Connection::Unsubscribe(Topic topic, std::string_view name) {
 }
 
 std::vector<std::string> Connection::Subscriptions(Topic topic) const {
-  return PubSub::Subscriptions(*this, topic);
+  return PubSub::SubscriptionsOf(*this, topic);
+}
+
+std::optional<std::string_view> Connection::FirstSubscription(Topic topic) const {
+  return PubSub::FirstSubscription(*this, topic);
 }
 
 }  // namespace ampt

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -127,8 +128,9 @@ class Connection final : public Session, public PubSub::Subscriber {
   void BeginReply();
   void EndReply();
   // Instead of EndReply(), where the answer goes on with the next BeginReply(): what there is of it
-  // is sent. False: the client is to take more of that before the next part, the owner is told.
-  bool EndPart();
+  // is sent. `is_whole`: a message may come before the rest. False: the client is to take more of
+  // that before the next part, the owner is told.
+  bool EndPart(bool is_whole);
   // Takes back what was answered since BeginReply(), but no message (CLIENT REPLY OFF).
   void DropReply() { output_.resize(reply_begin_); }
   // Whether the latest command is not to be answered (CLIENT REPLY).
@@ -239,6 +241,9 @@ class Connection final : public Session, public PubSub::Subscriber {
   void Subscribe(Topic topic, std::string_view name) override;
   void Unsubscribe(Topic topic, std::string_view name) override;
   std::vector<std::string> Subscriptions(Topic topic) const override;
+  std::optional<std::string_view> FirstSubscription(Topic topic) const override;
+  void set_subscribing(bool subscribing) override { is_subscribing_ = subscribing; }
+  bool is_subscribing() const override { return is_subscribing_; }
   size_t subscription_count() const override { return channel_count() + pattern_count(); }
 
  private:
@@ -349,6 +354,7 @@ class Connection final : public Session, public PubSub::Subscriber {
   bool is_in_parts_ = false;  // the answer: some of it was sent
   bool was_pushed_ = false;
   bool is_cut_off_ = false;
+  bool is_subscribing_ = false;
   bool close_after_reply_ = false;
   bool has_written_ = false;
   bool waits_for_disk_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -353,7 +354,8 @@ Status Dispatcher::CheckInTransaction(const Transaction& transaction, const Comm
 
 Transaction& Dispatcher::TransactionOf(Connection& connection) {
   if (connection.transaction() == nullptr) {
-    connection.set_transaction(std::make_unique<Transaction>(environment_.watches));
+    connection.set_transaction(
+        std::make_unique<Transaction>(environment_.watches, environment_.old_queues));
   }
   return *connection.transaction();
 }
@@ -385,15 +387,18 @@ Status Dispatcher::Discard(Session& session) {
   return {};
 }
 
-Status Dispatcher::Watch(Context& context, Words keys) {
-  Connection& connection = ConnectionOf(context.session);
-  if (IsQueueing(connection)) return Status::Err("WATCH inside MULTI is not allowed");
+Status Dispatcher::MayWatch(Session& session) {
+  if (!IsQueueing(ConnectionOf(session))) return {};
+  return Status::Err("WATCH inside MULTI is not allowed");
+}
+
+void Dispatcher::Watch(Session& session, Store& store, Words keys, TimeMs now_ms) {
+  Connection& connection = ConnectionOf(session);
   Transaction& transaction = TransactionOf(connection);
   for (const std::string_view key : keys) {
-    transaction.Watch(connection.database(), key, context.store.Peek(key, context.now_ms));
+    transaction.Watch(connection.database(), key, store.Peek(key, now_ms));
   }
   CheckQueueLimit(connection);
-  return {};
 }
 
 void Dispatcher::Unwatch(Session& session) {
@@ -415,7 +420,8 @@ Status Dispatcher::Exec(Context& context) {
   }
   transaction.Unwatch();
 
-  const Nested nested(*this);
+  // Counted before the queue goes: the slow log shows words of it.
+  auto nested = std::make_optional<Nested>(*this);
   context.reply.Array(transaction.queue().size());
   bool is_silenced = false;
   for (const Transaction::Queued& queued : transaction.queue()) {
@@ -436,6 +442,7 @@ Status Dispatcher::Exec(Context& context) {
     if (connection.CloseIfOverOutputLimit()) is_silenced = true;
     if (is_silenced) connection.DropReply();
   }
+  nested.reset();
   transaction.Close();
   return {};
 }

@@ -49,6 +49,7 @@ class Dispatcher final : private Runner, private Transactions, private Scripting
     Random& random;
     const Storage& storage;
     Watches& watches;
+    Transaction::OldQueues& old_queues;
     Notifications& notifications;
     Events& events;
     Log& log;
@@ -116,7 +117,8 @@ class Dispatcher final : private Runner, private Transactions, private Scripting
   Status Multi(Session& session) override;
   Status Exec(Context& context) override;
   Status Discard(Session& session) override;
-  Status Watch(Context& context, Words keys) override;
+  Status MayWatch(Session& session) override;
+  void Watch(Session& session, Store& store, Words keys, TimeMs now_ms) override;
   void Unwatch(Session& session) override;
   Transaction& TransactionOf(Connection& connection);
   void Queue(Connection& connection, const Command* command, const Command* part, Words words);

@@ -55,6 +55,7 @@ class Monitoring::MeasuredWork : public SlicedWork {
     return is_done;
   }
   bool Answer(Reply& reply) override { return work_->Answer(reply); }
+  bool keeps_words() const override { return work_->keeps_words(); }
 
  private:
   Monitoring& monitoring_;

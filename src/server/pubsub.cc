@@ -37,9 +37,13 @@ class Message {
 
 }  // namespace
 
-PubSub::PubSub(uint64_t hash_seed)
-    : names_{Names(0, Hash{hash_seed}), Names(0, Hash{hash_seed}), Names(0, Hash{hash_seed}),
-             Names(0, Hash{hash_seed}), Names(0, Hash{hash_seed})} {}
+PubSub::PubSub(uint64_t hash_seed, Slices& slices)
+    : names_{Names(hash_seed), Names(hash_seed), Names(hash_seed), Names(hash_seed),
+             Names(hash_seed)},
+      left_(slices, [this](std::unique_ptr<Subscriptions>& left) {
+        Remove(*left, left->places.begin());
+        return left->places.empty();
+      }) {}
 
 // --- subscriptions
 // --------------------------------------------------------------------------------
@@ -57,7 +61,7 @@ bool PubSub::MeansOneKey(std::string_view filter) {
   return second == std::string_view::npos || filter[second - 1] != '*';
 }
 
-size_t PubSub::Subscriber::BytesOf(const Key& key) {
+size_t PubSub::Subscriptions::BytesOf(const Key& key) {
   constexpr size_t kNodeBytes = sizeof(std::pair<const Key, Place>) + 4 * sizeof(void*);
   return key.name.size() + kNodeBytes + sizeof(Subscription);
 }
@@ -65,24 +69,28 @@ size_t PubSub::Subscriber::BytesOf(const Key& key) {
 void PubSub::Subscribe(Subscriber& subscriber, Topic topic, std::string_view name, int database) {
   const Registry registry = RegistryOf(topic, name);
   if (!IsOfEvents(registry)) database = 0;
-  if (subscriber.places_.contains({topic, name, database})) return;
+  if (subscriber.subscriptions_ == nullptr) {
+    subscriber.subscriptions_ = std::make_unique<Subscriptions>(Subscriptions{&subscriber, {}});
+  }
+  Subscriptions& subscriptions = *subscriber.subscriptions_;
+  if (subscriptions.places.contains({topic, name, database})) return;
   Names& names = names_[registry];
-  auto found = names.find(name);
-  if (found == names.end()) {
-    found = names.try_emplace(std::string(name)).first;
-    found->second.registry = registry;
-    found->second.name = &found->first;
+  Names::Node* found = names.Find(name);
+  if (found == nullptr) {
+    found = &names.Add(name);
+    found->value.registry = registry;
+    found->value.name = &found->name;
     if (registry == kFilters) {
       Result<Filter> filter = Filter::Parse(name.substr(kEventChannelPrefix.size()));
-      found->second.filter = std::move(*filter);
+      found->value.filter = std::move(*filter);
     }
   }
-  Named& named = found->second;
-  const Subscriber::Key key{topic, *named.name, database};
-  subscriber.places_[key] = {&named, named.subscribers.size()};
-  subscriber.subscription_bytes_ += Subscriber::BytesOf(key);
-  named.subscribers.push_back({&subscriber, database});
-  ++subscriber.counts_[static_cast<size_t>(topic)];
+  Named& named = found->value;
+  const Subscriptions::Key key{topic, *named.name, database};
+  subscriptions.places[key] = {&named, named.subscribers.size()};
+  subscriptions.bytes += Subscriptions::BytesOf(key);
+  named.subscribers.push_back({&subscriptions, database});
+  ++subscriptions.counts[static_cast<size_t>(topic)];
   if (IsOfEvents(registry)) CountEvents(database, +1);
 }
 
@@ -96,47 +104,61 @@ void PubSub::CountEvents(int database, int by) {
 }
 
 void PubSub::Unsubscribe(Subscriber& subscriber, Topic topic, std::string_view name) {
-  auto& places = subscriber.places_;
+  if (subscriber.subscriptions_ == nullptr) return;
+  Subscriptions::Places& places = subscriber.subscriptions_->places;
   for (auto at = places.lower_bound({topic, name, 0}); at != places.end();) {
     if (at->first.topic != topic || at->first.name != name) break;
     const bool was_last_of_name = at->second.named->subscribers.size() == 1;
-    Remove(subscriber, at++);
+    Remove(*subscriber.subscriptions_, at++);
     if (was_last_of_name) break;  // the registry's name is gone, and nobody has it any more
   }
 }
 
 void PubSub::UnsubscribeAll(Subscriber& subscriber) {
-  while (!subscriber.places_.empty()) Remove(subscriber, subscriber.places_.begin());
+  std::unique_ptr<Subscriptions> left = std::move(subscriber.subscriptions_);
+  if (left == nullptr) return;
+  const size_t count = left->places.size();
+  if (count > left_.kFew) {
+    left->subscriber = nullptr;
+    return left_.Add(std::move(left), count);
+  }
+  while (!left->places.empty()) Remove(*left, left->places.begin());
 }
 
-void PubSub::Remove(Subscriber& subscriber,
-                    std::map<Subscriber::Key, Subscriber::Place>::iterator at) {
-  const Subscriber::Key key = at->first;
+void PubSub::Remove(Subscriptions& subscriptions, Subscriptions::Places::iterator at) {
+  const Subscriptions::Key key = at->first;
   const auto [named, place] = at->second;
-  subscriber.places_.erase(at);
-  subscriber.subscription_bytes_ -= Subscriber::BytesOf(key);
-  --subscriber.counts_[static_cast<size_t>(key.topic)];
+  subscriptions.places.erase(at);
+  subscriptions.bytes -= Subscriptions::BytesOf(key);
+  --subscriptions.counts[static_cast<size_t>(key.topic)];
   if (IsOfEvents(named->registry)) CountEvents(key.database, -1);
   // The last of the list takes the place that becomes free.
   std::vector<Subscription>& list = named->subscribers;
   if (place + 1 < list.size()) {
     list[place] = list.back();
     const Subscription& moved = list[place];
-    moved.subscriber->places_.find({key.topic, key.name, moved.database})->second.at = place;
+    moved.of->places.find({key.topic, key.name, moved.database})->second.at = place;
   }
   list.pop_back();
   if (!list.empty()) return;
   Names& names = names_[named->registry];
-  names.erase(names.find(*named->name));
+  names.Remove(*names.Find(*named->name));
 }
 
-std::vector<std::string> PubSub::Subscriptions(const Subscriber& subscriber, Topic topic) {
+std::vector<std::string> PubSub::SubscriptionsOf(const Subscriber& subscriber, Topic topic) {
   std::vector<std::string> names;
-  for (const auto& [key, place] : subscriber.places_) {
+  if (subscriber.subscriptions_ == nullptr) return names;
+  for (const auto& [key, place] : subscriber.subscriptions_->places) {
     if (key.topic != topic || (!names.empty() && names.back() == key.name)) continue;
     names.emplace_back(key.name);
   }
   return names;
+}
+
+std::optional<std::string_view> PubSub::FirstSubscription(const Subscriber& subscriber,
+                                                          Topic topic) {
+  if (subscriber.subscription_count(topic) == 0) return std::nullopt;
+  return subscriber.subscriptions_->places.lower_bound({topic, "", 0})->first.name;
 }
 
 // --- messages
@@ -148,7 +170,9 @@ int64_t PubSub::Deliver(const Named& named, std::initializer_list<std::string_vi
   int64_t receivers = 0;
   for (const Subscription& to : named.subscribers) {
     if (database != kEveryDatabase && to.database != database) continue;
-    to.subscriber->Push(message.In(to.subscriber->resp_version()));
+    Subscriber* const subscriber = to.of->subscriber;
+    if (__builtin_expect(subscriber == nullptr, 0)) continue;  // it has left
+    subscriber->Push(message.In(subscriber->resp_version()));
     ++receivers;
   }
   return receivers;
@@ -159,10 +183,11 @@ int64_t PubSub::Publish(std::string_view channel, std::string_view message) {
   if (const Named* named = Find(kChannels, channel); named != nullptr) {
     receivers += Deliver(*named, {"message", channel, message}, kEveryDatabase);
   }
-  for (const auto& [pattern, named] : names_[kPatterns]) {
-    if (!GlobMatches(pattern, channel)) continue;
-    receivers += Deliver(named, {"pmessage", pattern, channel, message}, kEveryDatabase);
-  }
+  names_[kPatterns].ForEach([&](const Names::Node& pattern) {
+    if (!GlobMatches(pattern.name, channel)) return;
+    receivers +=
+        Deliver(pattern.value, {"pmessage", pattern.name, channel, message}, kEveryDatabase);
+  });
   return receivers;
 }
 
@@ -174,7 +199,9 @@ bool PubSub::FindForEvent(int database, EventName name, std::string_view key, Fo
   channel.append(TextOf(name)).append(1, ':').append(key);
   const auto take = [&](const Named& named) {
     return std::ranges::any_of(named.subscribers,
-                               [&](const auto& to) { return to.database == database; }) &&
+                               [&](const Subscription& to) {
+                                 return to.database == database && to.of->subscriber != nullptr;
+                               }) &&
            found(named, channel);
   };
   if (!names_[kExactFilters].empty()) {
@@ -185,13 +212,11 @@ bool PubSub::FindForEvent(int database, EventName name, std::string_view key, Fo
       if (named != nullptr && take(*named)) return true;
     }
   }
-  for (const auto& [text, named] : names_[kFilters]) {
-    if (named.filter->Matches(name, key) && take(named)) return true;
-  }
-  for (const auto& [pattern, named] : names_[kEventPatterns]) {
-    if (GlobMatches(pattern, channel) && take(named)) return true;
-  }
-  return false;
+  return names_[kFilters].AnyOf([&](const Names::Node& filter) {
+    return filter.value.filter->Matches(name, key) && take(filter.value);
+  }) || names_[kEventPatterns].AnyOf([&](const Names::Node& pattern) {
+    return GlobMatches(pattern.name, channel) && take(pattern.value);
+  });
 }
 
 bool PubSub::HasEventSubscribers(int database) const {
@@ -225,23 +250,29 @@ void PubSub::Publish(const Event& event) {
 // --------------------------------------------------------------------
 
 const PubSub::Named* PubSub::Find(Registry registry, std::string_view name) const {
-  const auto found = names_[registry].find(name);
-  return found == names_[registry].end() ? nullptr : &found->second;
+  const Names::Node* const found = names_[registry].Find(name);
+  return found == nullptr ? nullptr : &found->value;
+}
+
+size_t PubSub::CountOf(const Named& named) const {
+  if (__builtin_expect(left_.empty(), 1)) return named.subscribers.size();
+  return static_cast<size_t>(std::ranges::count_if(
+      named.subscribers, [](const Subscription& to) { return to.of->subscriber != nullptr; }));
 }
 
 std::vector<std::string> PubSub::ActiveChannels(std::string_view glob) const {
   std::vector<std::string> channels;
   for (const Registry registry : {kChannels, kExactFilters, kFilters}) {
-    for (const auto& [name, named] : names_[registry]) {
-      if (GlobMatches(glob, name)) channels.push_back(name);
-    }
+    names_[registry].ForEach([&](const Names::Node& node) {
+      if (GlobMatches(glob, node.name) && CountOf(node.value) > 0) channels.push_back(node.name);
+    });
   }
   return channels;
 }
 
 size_t PubSub::SubscriberCount(std::string_view channel) const {
   const Named* named = Find(RegistryOf(Topic::kChannel, channel), channel);
-  return named == nullptr ? 0 : named->subscribers.size();
+  return named == nullptr ? 0 : CountOf(*named);
 }
 
 size_t PubSub::channel_count() const {

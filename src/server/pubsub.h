@@ -11,6 +11,10 @@
 //
 //   SUBSCRIBE ampt:updated:users:*     a filter; most are exact names, found without a search
 //   PSUBSCRIBE ampt:*:users:?          a glob over ampt:<event>:<key>
+//
+// Who has thousands of subscriptions and leaves is out of the way at once: nothing is sent to it,
+// and it is counted among the subscribers of nothing. Its names are given back in slices; until
+// then they count in channel_count() and pattern_count(), as they still take their memory.
 #pragma once
 
 #include <array>
@@ -19,42 +23,31 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "base/bytes.h"
+#include "base/name_map.h"
 #include "commands/host.h"
 #include "event/event.h"
 #include "event/filter.h"
 #include "event/seams.h"
+#include "server/leftovers.h"
+#include "server/slices.h"
 
 namespace ampt {
 
 class PubSub final : public LiveSink {
+ public:
+  class Subscriber;
+
  private:
   struct Named;
 
- public:
-  // Whom messages go to. Its subscriptions are taken away before it ends.
-  class Subscriber {
-   public:
-    // `message` is one whole message in the protocol of resp_version(). Must neither subscribe nor
-    // unsubscribe anybody.
-    virtual void Push(std::string_view message) = 0;
-    virtual int resp_version() const = 0;  // 2 or 3
-
-    size_t subscription_count(Topic topic) const { return counts_[static_cast<size_t>(topic)]; }
-    // What its subscriptions take, each name in full although others may listen to it, too.
-    size_t subscription_bytes() const { return subscription_bytes_; }
-
-   protected:
-    ~Subscriber() = default;
-
-   private:
-    friend class PubSub;
+  // What one subscriber is subscribed to. It may outlive him for a while (Leftovers).
+  struct Subscriptions {
     struct Key {
       Topic topic;
       std::string_view name;  // the registry's
@@ -65,16 +58,43 @@ class PubSub final : public LiveSink {
       Named* named;
       size_t at;  // in its list of subscribers
     };
-    // Of one subscription: its name, its node in places_ and its place in the registry's list.
+    using Places = std::map<Key, Place>;
+    // Of one subscription: its name, its node in `places` and its place in the registry's list.
     static size_t BytesOf(const Key& key);
 
-    std::map<Key, Place> places_;
-    std::array<size_t, kTopics> counts_{};
-    size_t subscription_bytes_ = 0;
+    Subscriber* subscriber;  // null: it has left
+    Places places;
+    std::array<size_t, kTopics> counts{};
+    size_t bytes = 0;
   };
 
-  // `hash_seed`: random, so that no client can choose names that collide.
-  explicit PubSub(uint64_t hash_seed);
+ public:
+  // Whom messages go to. Its subscriptions are taken away before it ends.
+  class Subscriber {
+   public:
+    // `message` is one whole message in the protocol of resp_version(). Must neither subscribe nor
+    // unsubscribe anybody.
+    virtual void Push(std::string_view message) = 0;
+    virtual int resp_version() const = 0;  // 2 or 3
+
+    size_t subscription_count(Topic topic) const {
+      return subscriptions_ == nullptr ? 0 : subscriptions_->counts[static_cast<size_t>(topic)];
+    }
+    // What its subscriptions take, each name in full although others may listen to it, too.
+    size_t subscription_bytes() const {
+      return subscriptions_ == nullptr ? 0 : subscriptions_->bytes;
+    }
+
+   protected:
+    ~Subscriber() = default;
+
+   private:
+    friend class PubSub;
+    std::unique_ptr<Subscriptions> subscriptions_;  // null: it has subscribed to nothing so far
+  };
+
+  // `hash_seed`: random, so that no client can choose names that collide. `slices` outlives it.
+  PubSub(uint64_t hash_seed, Slices& slices);
   PubSub(const PubSub&) = delete;
   PubSub& operator=(const PubSub&) = delete;
 
@@ -83,9 +103,13 @@ class PubSub final : public LiveSink {
   void Subscribe(Subscriber& subscriber, Topic topic, std::string_view name, int database);
   // Event topics: of every database.
   void Unsubscribe(Subscriber& subscriber, Topic topic, std::string_view name);
+  // Cost: constant, see above.
   void UnsubscribeAll(Subscriber& subscriber);
   // The names, in order and without repetition.
-  static std::vector<std::string> Subscriptions(const Subscriber& subscriber, Topic topic);
+  static std::vector<std::string> SubscriptionsOf(const Subscriber& subscriber, Topic topic);
+  // The first of them; a view that is good until it is unsubscribed from.
+  static std::optional<std::string_view> FirstSubscription(const Subscriber& subscriber,
+                                                           Topic topic);
 
   // --- messages ---
   // To the subscribers of a plain channel. Returns how many subscriptions it went to. Cost:
@@ -108,6 +132,7 @@ class PubSub final : public LiveSink {
   // --- what PUBSUB and INFO show ---
   // Cost: O(channels).
   std::vector<std::string> ActiveChannels(std::string_view glob) const;
+  // Cost: constant; while subscriptions of those who have left are given back, O(subscribers).
   size_t SubscriberCount(std::string_view channel) const;
   size_t channel_count() const;
   size_t pattern_count() const;
@@ -124,29 +149,26 @@ class PubSub final : public LiveSink {
   };
 
   struct Subscription {
-    Subscriber* subscriber;
+    Subscriptions* of;
     int database;
   };
   // A channel or a pattern; there as long as it has subscribers.
   struct Named {
-    Registry registry;
+    Registry registry = kChannels;
     const std::string* name = nullptr;
     std::optional<Filter> filter;  // of kFilters
     std::vector<Subscription> subscribers;
   };
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view name) const { return HashBytes(name, seed); }
-    uint64_t seed;
-  };
-  using Names = std::unordered_map<std::string, Named, Hash, std::equal_to<>>;
+  using Names = NameMap<Named>;
 
   static Registry RegistryOf(Topic topic, std::string_view name);
   // Whether a filter means the events of one key only, so that its text tells which.
   static bool MeansOneKey(std::string_view filter);
   static bool IsOfEvents(Registry registry) { return registry >= kExactFilters; }
   const Named* Find(Registry registry, std::string_view name) const;
-  void Remove(Subscriber& subscriber, std::map<Subscriber::Key, Subscriber::Place>::iterator at);
+  void Remove(Subscriptions& subscriptions, Subscriptions::Places::iterator at);
+  // The number of a name's subscriptions without those of subscribers that have left.
+  size_t CountOf(const Named& named) const;
   // One event subscription more or fewer.
   void CountEvents(int database, int by);
   // Sends the words as one message; to the subscribers of one database, or of all.
@@ -160,6 +182,7 @@ class PubSub final : public LiveSink {
   std::array<Names, kRegistries> names_;
   std::vector<size_t> event_subscriptions_;  // of each database, as far as there were any
   std::function<void(int, bool)> on_live_;
+  Leftovers<std::unique_ptr<Subscriptions>> left_;
 };
 
 }  // namespace ampt

@@ -72,7 +72,7 @@ Server::Server(Settings& settings, Log& log, Supervisor& supervisor, Invocation 
       memory_(settings, allocator_, databases_, random_.Next()),
       events_(settings.databases, MakeEventSettings()),
       storage_(&loop_, *this, AbsolutePath("."), settings, log, clock_, databases_, random_.Next()),
-      pubsub_(random_.Next()),
+      pubsub_(random_.Next(), slices_),
       notifications_(pubsub_, settings, commands_),
       expire_lag_(clock_),
       blocked_(
@@ -90,7 +90,7 @@ Server::Server(Settings& settings, Log& log, Supervisor& supervisor, Invocation 
       connection_environment_{&loop_,   *this,   settings_,   statistics_,
                               buffers_, pubsub_, monitoring_, acl_},
       dispatcher_({databases_, host_, settings_, acl_, commands_, statistics_, memory_, random_,
-                   storage_, watches_, notifications_, events_, log, monitoring_}),
+                   storage_, watches_, old_queues_, notifications_, events_, log, monitoring_}),
       batch_(*this, dispatcher_, commands_, databases_, settings_, monitoring_.hot_keys()) {
   statistics_.Watch(allocator_);
   statistics_.Watch(events_.allocator());
@@ -384,6 +384,8 @@ void Server::Turn() {
     }
     {
       const Monitoring::Stopwatch stopwatch(monitoring_, "slice");
+      // Of what runs in slices only TOUCH uses items, and that counts for every client.
+      memory_.tracker().set_paused(false);
       slices_.RunOne(now_ms_);
     }
     if (!batch_.is_paused()) {
@@ -406,7 +408,8 @@ void Server::Turn() {
   if (settings_.maxmemory_clients != 0) clients_.EvictLargest();
   if (std::exchange(log_has_advanced_, false) || !waiting_for_disk_.empty()) ReactToLog();
   if (std::exchange(pause_is_over_, false)) LetGoOn(waiting_for_pause_);
-  SetAlarm(more || !ready_.empty() || !unfinished_.empty());
+  // Clients that were closed last may have left something behind.
+  SetAlarm(more || !slices_.empty() || !ready_.empty() || !unfinished_.empty());
 }
 
 void Server::RunUnfinished(bool writes_wait) {
@@ -594,12 +597,12 @@ void Server::TryAnswer(int64_t id, const std::function<bool(Reply&)>& answer) {
   waiting->BeginReply();
   RespReply reply(waiting->output(), waiting->resp_version_in_use());
   if (!answer(reply)) return waiting->EndReply();
+  if (waiting->is_silenced()) waiting->DropReply();
   EndAnswer(*waiting);
 }
 
 void Server::EndAnswer(Connection& waiting) {
   waiting.NoteWrite(true);
-  if (waiting.is_silenced()) waiting.DropReply();
   waiting.EndReply();
   waiting.set_blocked(false);
   waiting.CheckHeldUp();
@@ -733,6 +736,12 @@ void Server::HasClosed(Connection& connection) {
   blocked_.Remove(connection.id());
   untaken_answers_.erase(connection.id());
   clients_.Remove(connection);
+  GoOnWithSlices();
+}
+
+void Server::GoOnWithSlices() {
+  const bool is_ending = uv_is_closing(reinterpret_cast<uv_handle_t*>(&keep_awake_)) != 0;
+  if (!slices_.empty() && !is_in_turn_ && !is_ending) SetAlarm(true);
 }
 
 void Server::RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) {
@@ -753,14 +762,16 @@ bool Server::AnswerInParts(int64_t id, const std::shared_ptr<SlicedWork>& work) 
   if (waiting == nullptr) return true;
   waiting->BeginReply();
   RespReply reply(waiting->output(), waiting->resp_version_in_use());
-  if (work->Answer(reply)) {
+  const bool is_done = work->Answer(reply);
+  if (reply.errors() > 0) statistics_.CountError(reply.error_code());
+  if (waiting->is_silenced() && !reply.has_pushed()) waiting->DropReply();
+  if (is_done) {
     EndAnswer(*waiting);
     return true;
   }
-  if (waiting->is_silenced()) waiting->DropReply();
   Flush(*waiting, storage_.last_sequence());
   if (waiting->is_closing()) return true;
-  if (waiting->EndPart()) return false;
+  if (waiting->EndPart(/*is_whole=*/reply.has_pushed())) return false;
   untaken_answers_[id] = work;
   return true;
 }

@@ -157,7 +157,9 @@ class Server final : public ServerControl,
   void Answer(int64_t id, const std::function<void(Reply&)>& answer);
   // The same, unless `answer` returns false: it goes on waiting, unanswered.
   void TryAnswer(int64_t id, const std::function<bool(Reply&)>& answer);
-  // The client's wait is over: it is answered.
+  // Has the loop go on with slices that were left behind outside of a turn.
+  void GoOnWithSlices();
+  // The client's wait is over: it is answered, or silenced.
   void EndAnswer(Connection& waiting);
   // A slice of what consumers of events need; true if there is more.
   bool WorkOnEvents();
@@ -196,7 +198,8 @@ class Server final : public ServerControl,
   Loop loop_;
   Storage storage_;
   EffectsChain effects_;
-  Watches watches_;
+  Watches watches_{random_.Next(), slices_};
+  Transaction::OldQueues old_queues_{slices_};
   PubSub pubsub_;
   Notifications notifications_;
   ExpireLag expire_lag_;

@@ -151,6 +151,37 @@ TEST_F(HostileTest, ALongAnswerCanBeSilenced) {
   EXPECT_EQ(reply->text, "behind");
 }
 
+TEST_F(HostileTest, ManyKeysAreLookedUpInSlices) {
+  Fill(kManyKeys);
+  Client client = Connect();
+  Client other = Connect();
+  const std::string id = std::to_string(client.Run({"CLIENT", "ID"}).integer());
+  Words words{""};
+  for (int i = 0; i < 3 * kManyKeys; ++i) words.push_back(Key(i));
+  for (const char* command : {"EXISTS", "TOUCH"}) {
+    words[0] = command;
+    // Another client sees it at work: it waits, and what it sent behind waits with it.
+    EXPECT_TRUE(WaitFor([&] {
+      EXPECT_TRUE(client.Send(Encode(words) + Encode({"ECHO", "behind"})));
+      bool is_seen = false;
+      while (!is_seen && !client.HasReply()) {
+        is_seen = LineOf(other, id).find(" flags=b ") != std::string::npos;
+      }
+      EXPECT_EQ(client.Read()->integer(), kManyKeys);
+      EXPECT_EQ(client.Read()->text, "behind");
+      return is_seen;
+    }));
+    // In a transaction it is one step.
+    ASSERT_EQ(client.Ask("MULTI"), "OK");
+    ASSERT_EQ(client.Run(words).text, "QUEUED");
+    EXPECT_EQ(client.Ask("EXEC"), "1) (integer) " + std::to_string(kManyKeys));
+    // Who leaves in the middle leaves nothing behind.
+    Client leaving = Connect();
+    ASSERT_TRUE(leaving.Send(Encode(words)));
+  }
+  EXPECT_EQ(other.Ask("DEBUG VERIFY"), "OK");
+}
+
 TEST_F(HostileTest, HalfACommandTakesLittleMemory) {
   std::vector<Client> slow;
   constexpr size_t kClients = 250;

@@ -1,5 +1,6 @@
 // Publish and subscribe over real sockets: what subscribers and publishers are answered, who gets
 // which message in which order, and what becomes of those who do not read.
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -636,6 +637,221 @@ TEST_F(PubSubTest, WithAppendfsyncAlwaysMessagesComeAfterTheirWrites) {
     ASSERT_EQ(Next(client), "OK");
     ASSERT_EQ(Next(client), "(integer) 1");
   }
+}
+
+// --- many names in one command
+// --------------------------------------------------------------------
+
+// More than a client that does not read is answered at once, so that such a command stays where it
+// is until its client reads on.
+class ManyNamesTest : public PubSubTest {
+ protected:
+  static constexpr int kNames = 50'000;
+  static constexpr size_t kNameBytes = 300;
+
+  void SetUp() override {
+    StartServer({{"client-output-buffer-limit", "pubsub 0 0 0"}});
+    for (int i = 0; i < kNames; ++i) names_.push_back(Name(i));
+  }
+
+  static std::string Name(int number) {
+    std::string name = std::to_string(number);
+    name.insert(0, 6 - name.size(), '0');
+    return name.append(kNameBytes - name.size(), '.');
+  }
+  // The words of a command for all names.
+  Words All(const std::string& command) const {
+    Words words{command};
+    words.insert(words.end(), names_.begin(), names_.end());
+    return words;
+  }
+  // Sends all of it and waits for no answer; the socket's buffer takes it as the server reads on.
+  static void SendUnread(Client& client, const std::string& bytes) {
+    for (size_t at = 0; at < bytes.size();) {
+      pollfd socket{client.fd(), POLLOUT, 0};
+      ASSERT_EQ(poll(&socket, 1, static_cast<int>(kDeadline / std::chrono::milliseconds(1))), 1);
+      const ssize_t sent = send(client.fd(), bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
+      ASSERT_GT(sent, 0);
+      at += static_cast<size_t>(sent);
+    }
+  }
+  int64_t Channels() { return InfoNumber("pubsub_channels"); }
+  // Waits until the command at work has got so far that it is held up.
+  void WaitUntilHeldUp(int64_t channels_before) {
+    int64_t channels = channels_before;
+    ASSERT_TRUE(WaitFor([&] {
+      const int64_t before = std::exchange(channels, Channels());
+      return channels != channels_before && channels == before;
+    }));
+    ASSERT_GT(channels, 0);
+    ASSERT_LT(channels, kNames);
+  }
+  static std::string ClientId(Client& client) {
+    return std::to_string(client.Run({"CLIENT", "ID"}).integer());
+  }
+
+  Words names_;
+};
+
+TEST_F(ManyNamesTest, OthersAreServedBetweenAndMessagesComeInOrder) {
+  for (const int resp : {2, 3}) {
+    Client client = Connect();
+    if (resp == 3) client.Run({"HELLO", "3"});
+    SendUnread(client, Encode(All("SUBSCRIBE")) + Encode({"PING", "behind"}));
+    WaitUntilHeldUp(0);
+    Client publisher = Connect();
+    ASSERT_EQ(publisher.Run({"PUBLISH", Name(0), "early"}).integer(), 1);
+    ASSERT_EQ(publisher.Run({"PUBLISH", Name(kNames - 1), "early"}).integer(), 0);
+    bool has_message = false;
+    for (int i = 0; i < kNames; ++i) {
+      std::string next = Next(client);
+      if (next == "message " + Name(0) + " early") {
+        EXPECT_FALSE(std::exchange(has_message, true));
+        ASSERT_GT(i, 0);
+        next = Next(client);
+      }
+      ASSERT_EQ(next, "subscribe " + Name(i) + " " + std::to_string(i + 1));
+    }
+    EXPECT_TRUE(has_message);
+    EXPECT_EQ(Next(client), resp == 2 ? "pong behind" : "\"behind\"");
+    EXPECT_EQ(Channels(), kNames);
+
+    // From the first half by name, then from all.
+    Words half = All("UNSUBSCRIBE");
+    half.resize(1 + kNames / 2);
+    Send(client, half);
+    for (int i = 0; i < kNames / 2; ++i) {
+      ASSERT_EQ(Next(client), "unsubscribe " + Name(i) + " " + std::to_string(kNames - i - 1));
+    }
+    Send(client, {"UNSUBSCRIBE"});
+    for (int i = kNames / 2; i < kNames; ++i) {
+      ASSERT_EQ(Next(client), "unsubscribe " + Name(i) + " " + std::to_string(kNames - i - 1));
+    }
+    Send(client, {"UNSUBSCRIBE"});
+    EXPECT_EQ(Next(client), "unsubscribe (nil) 0");
+    EXPECT_EQ(Channels(), 0);
+    EXPECT_EQ(Ask(client, {"PING"}), "PONG");
+  }
+}
+
+TEST_F(ManyNamesTest, AMessageComesBeforeTheEndOfItsSubscription) {
+  for (const bool by_name : {false, true}) {
+    Client client = Subscriber(All("SUBSCRIBE"));
+    SendUnread(client, Encode(by_name ? All("UNSUBSCRIBE") : Words{"UNSUBSCRIBE"}));
+    WaitUntilHeldUp(kNames);
+    Client publisher = Connect();
+    ASSERT_EQ(publisher.Run({"PUBLISH", Name(0), "late"}).integer(), 0);
+    ASSERT_EQ(publisher.Run({"PUBLISH", Name(kNames - 1), "late"}).integer(), 1);
+    bool has_message = false;
+    for (int i = 0; i < kNames; ++i) {
+      std::string next = Next(client);
+      if (next == "message " + Name(kNames - 1) + " late") {
+        EXPECT_FALSE(std::exchange(has_message, true));
+        next = Next(client);
+      }
+      ASSERT_EQ(next, "unsubscribe " + Name(i) + " " + std::to_string(kNames - i - 1));
+    }
+    EXPECT_TRUE(has_message);
+    EXPECT_EQ(Ask(client, {"PING"}), "PONG");
+    client.Close();
+  }
+}
+
+TEST_F(ManyNamesTest, PatternsAsWell) {
+  Client client = Connect();
+  SendUnread(client, Encode(All("PSUBSCRIBE")));
+  ASSERT_TRUE(WaitFor([&] { return InfoNumber("pubsub_patterns") > 0; }));
+  for (int i = 0; i < kNames; ++i) {
+    ASSERT_EQ(Next(client), "psubscribe " + Name(i) + " " + std::to_string(i + 1));
+  }
+  Client publisher = Connect();
+  EXPECT_EQ(publisher.Run({"PUBLISH", Name(7), "x"}).integer(), 1);
+  EXPECT_EQ(Next(client), "pmessage " + Name(7) + " " + Name(7) + " x");
+  Send(client, {"PUNSUBSCRIBE"});
+  for (int i = kNames; i-- > 0;) ASSERT_TRUE(Next(client).ends_with(" " + std::to_string(i)));
+  EXPECT_EQ(InfoNumber("pubsub_patterns"), 0);
+}
+
+TEST_F(ManyNamesTest, WhoIsKilledInTheMiddleLeavesNothingBehind) {
+  Client other = Connect();
+  for (const char* command : {"SUBSCRIBE", "UNSUBSCRIBE"}) {
+    Client client = Connect();
+    client.Run({"HELLO", "3"});
+    const std::string id = ClientId(client);
+    if (command == std::string("UNSUBSCRIBE")) {
+      Send(client, All("SUBSCRIBE"));
+      for (int i = 0; i < kNames; ++i) Next(client);
+    }
+    SendUnread(client, Encode(All(command)));
+    WaitUntilHeldUp(command == std::string("UNSUBSCRIBE") ? kNames : 0);
+    ASSERT_EQ(other.Ask("CLIENT KILL ID " + id), "(integer) 1");
+    for (const int i : {0, kNames - 1}) {
+      EXPECT_EQ(Render(other.Run({"PUBSUB", "NUMSUB", Name(i)})),
+                "1) \"" + Name(i) + "\"\n2) (integer) 0");
+      EXPECT_EQ(other.Run({"PUBLISH", Name(i), "x"}).integer(), 0);
+    }
+    EXPECT_EQ(other.Ask("PUBSUB CHANNELS"), "(empty array)");
+    WaitForChannels(0);
+  }
+  EXPECT_EQ(other.Ask("DEBUG VERIFY"), "OK");
+}
+
+TEST_F(ManyNamesTest, ARefusedNameRefusesAll) {
+  Words words = All("SUBSCRIBE");
+  words.push_back("ampt:nonsense:x");
+  Client client = Connect();
+  const std::string refusal = Ask(client, {"SUBSCRIBE", "ampt:nonsense:x"});
+  ASSERT_TRUE(refusal.starts_with("(error) ")) << refusal;
+  EXPECT_EQ(Ask(client, words), refusal);
+  EXPECT_EQ(Channels(), 0);
+  EXPECT_EQ(Ask(client, {"GET", "a"}), "(nil)");
+}
+
+TEST_F(ManyNamesTest, ResetAndClosingGiveThemBack) {
+  Client other = Connect();
+  Client client = Subscriber(All("SUBSCRIBE"), 3);
+  EXPECT_EQ(Ask(client, {"RESET"}), "RESET");
+  EXPECT_EQ(other.Run({"PUBLISH", Name(5), "x"}).integer(), 0);
+  // The same names again, while the old ones go.
+  Send(client, All("SUBSCRIBE"));
+  for (int i = 0; i < kNames; ++i) {
+    ASSERT_EQ(Next(client), "subscribe " + Name(i) + " " + std::to_string(i + 1));
+  }
+  EXPECT_EQ(other.Run({"PUBLISH", Name(5), "y"}).integer(), 1);
+  EXPECT_EQ(Next(client), "message " + Name(5) + " y");
+  client.Close();
+  ASSERT_TRUE(WaitFor([&] { return other.Run({"PUBLISH", Name(5), "z"}).integer() == 0; }));
+  EXPECT_EQ(other.Run({"PUBLISH", Name(kNames - 1), "z"}).integer(), 0);
+  WaitForChannels(0);
+}
+
+TEST_F(ManyNamesTest, InATransactionAllAtOnce) {
+  Client client = Connect();
+  for (const Words& words : {Words{"MULTI"}, All("SUBSCRIBE"), Words{"UNSUBSCRIBE"}}) {
+    Ask(client, words);
+  }
+  // Elements of the answer, as ever: the first two of its size.
+  Send(client, {"EXEC"});
+  const std::optional<Value> exec = client.Read();
+  ASSERT_TRUE(exec && exec->elements.size() == 2);
+  EXPECT_EQ(exec->elements[1].elements.at(1).text, Name(1));
+  for (int i = 2; i < kNames; ++i) {
+    ASSERT_EQ(Next(client), "subscribe " + Name(i) + " " + std::to_string(i + 1));
+  }
+  for (int i = kNames; i-- > 0;) ASSERT_TRUE(Next(client).ends_with(" " + std::to_string(i)));
+  EXPECT_EQ(Ask(client, {"PING"}), "PONG");
+}
+
+TEST_F(ManyNamesTest, WhoseRightsChangeMeanwhileIsClosed) {
+  Client other = Connect();
+  ASSERT_EQ(other.Ask("ACL SETUSER ann on nopass +@all ~* allchannels"), "OK");
+  Client client = Connect();
+  ASSERT_EQ(client.Ask("AUTH ann x"), "OK");
+  SendUnread(client, Encode(All("SUBSCRIBE")));
+  WaitUntilHeldUp(0);
+  ASSERT_EQ(Render(other.Run({"ACL", "SETUSER", "ann", "resetchannels", "&0*"})), "OK");
+  EXPECT_TRUE(client.WaitClosed());
+  WaitForChannels(0);
 }
 
 }  // namespace

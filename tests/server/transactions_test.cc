@@ -78,6 +78,74 @@ TEST_F(TransactionsTest, AQueueIsNoLongerThanWhatMayBeSentAtOnce) {
   ExpectAlive();
 }
 
+TEST_F(TransactionsTest, ALongQueueIsDiscardedAndRun) {
+  constexpr int kCommands = 50'000;
+  const auto queue = [](Client& client) {
+    std::string requests = Encode({"MULTI"});
+    for (int i = 0; i < kCommands; ++i) requests += Encode({"INCR", "n"});
+    ASSERT_TRUE(client.Send(requests));
+    for (int i = 0; i <= kCommands; ++i) ASSERT_TRUE(client.Read());
+  };
+  Client other = Connect();
+  Client client = Connect();
+  queue(client);
+  EXPECT_EQ(client.Ask("DISCARD"), "OK");
+  EXPECT_EQ(other.Ask("GET n"), "(nil)");
+  queue(client);
+  const Value answers = client.Run({"EXEC"});
+  ASSERT_EQ(answers.elements.size(), static_cast<size_t>(kCommands));
+  EXPECT_EQ(answers.elements.back().integer(), kCommands);
+  // A refused command, a RESET and the end of the connection forget a queue as well.
+  queue(client);
+  EXPECT_TRUE(client.Run({"NONSENSE"}).is_error());
+  EXPECT_TRUE(client.Run({"EXEC"}).is_error());
+  queue(client);
+  EXPECT_EQ(client.Ask("RESET"), "RESET");
+  queue(client);
+  client.Close();
+  ASSERT_TRUE(WaitFor([&] { return InfoNumber("connected_clients") == 2; }));
+  EXPECT_EQ(other.Ask("GET n"), "\"" + std::to_string(kCommands) + "\"");
+  EXPECT_EQ(other.Ask("DEBUG VERIFY"), "OK");
+}
+
+TEST_F(TransactionsTest, ManyKeysAreWatched) {
+  constexpr int kKeys = 50'000;
+  Words watch{"WATCH"};
+  for (int i = 0; i < kKeys; ++i) watch.push_back("key:" + std::to_string(i));
+  Client other = Connect();
+  Client client = Connect();
+  // The answer comes before that of the next command, and a change of any key behind it counts.
+  for (const int changed : {0, kKeys / 2, kKeys - 1}) {
+    ASSERT_TRUE(client.Send(Encode(watch) + Encode({"PING", "behind"})));
+    EXPECT_EQ(Render(*client.Read()), "OK");
+    EXPECT_EQ(Render(*client.Read()), "\"behind\"");
+    ASSERT_EQ(other.Ask("SET key:" + std::to_string(changed) + " x"), "OK");
+    ASSERT_EQ(client.Ask("MULTI"), "OK");
+    ASSERT_EQ(client.Ask("PING"), "QUEUED");
+    EXPECT_EQ(client.Ask("EXEC"), "(nil)");
+  }
+  ASSERT_EQ(Render(client.Run(watch)), "OK");
+  ASSERT_EQ(client.Ask("UNWATCH"), "OK");
+  ASSERT_EQ(other.Ask("SET key:1 y"), "OK");
+  ASSERT_EQ(Render(client.Run(watch)), "OK");
+  ASSERT_EQ(client.Ask("MULTI"), "OK");
+  EXPECT_EQ(Render(client.Run(watch)), "(error) ERR WATCH inside MULTI is not allowed");
+  ASSERT_EQ(client.Ask("DISCARD"), "OK");
+  // Clients that go while they begin to watch, and with all they watch.
+  for (const bool is_answered : {false, true}) {
+    Client leaving = Connect();
+    const std::string id = std::to_string(leaving.Run({"CLIENT", "ID"}).integer());
+    ASSERT_TRUE(leaving.Send(Encode(watch)));
+    if (is_answered) {
+      ASSERT_TRUE(leaving.Read());
+    }
+    ASSERT_EQ(other.Ask("CLIENT KILL ID " + id), "(integer) 1");
+    ASSERT_EQ(other.Ask("SET key:2 z"), "OK");
+  }
+  EXPECT_EQ(other.Ask("DEBUG VERIFY"), "OK");
+  EXPECT_EQ(client.Ask("PING"), "PONG");
+}
+
 TEST_F(TransactionsTest, WithoutRepliesExecHasNone) {
   for (const char* mode : {"OFF", "SKIP"}) {
     Client client = Connect();

@@ -46,6 +46,7 @@ class PubSubTest : public testing::Test {
  protected:
   ~PubSubTest() override {
     for (Listener* listener : {&a_, &b_, &c_}) pubsub_.UnsubscribeAll(*listener);
+    while (!slices_.empty()) slices_.RunOne(0);
     EXPECT_EQ(pubsub_.channel_count(), 0u);
     EXPECT_EQ(pubsub_.pattern_count(), 0u);
   }
@@ -67,7 +68,8 @@ class PubSubTest : public testing::Test {
     pubsub_.Publish(event);
   }
 
-  PubSub pubsub_{42};
+  Slices slices_;
+  PubSub pubsub_{42, slices_};
   Listener a_;
   Listener b_;
   Listener c_;
@@ -137,8 +139,9 @@ TEST_F(PubSubTest, WhoUnsubscribesGetsNoMore) {
 TEST_F(PubSubTest, NamesComeInOrder) {
   for (const char* name : {"m", "a", "z", "a"}) Channel(a_, name);
   for (const char* name : {"p*", "b*"}) Pattern(a_, name);
-  EXPECT_EQ(PubSub::Subscriptions(a_, Topic::kChannel), (std::vector<std::string>{"a", "m", "z"}));
-  EXPECT_EQ(PubSub::Subscriptions(a_, Topic::kPattern), (std::vector<std::string>{"b*", "p*"}));
+  EXPECT_EQ(PubSub::SubscriptionsOf(a_, Topic::kChannel),
+            (std::vector<std::string>{"a", "m", "z"}));
+  EXPECT_EQ(PubSub::SubscriptionsOf(a_, Topic::kPattern), (std::vector<std::string>{"b*", "p*"}));
 }
 
 TEST_F(PubSubTest, CountsAreOfDifferentNames) {
@@ -248,6 +251,81 @@ TEST_F(PubSubTest, AnySubscriptionsInAnyOrder) {
   for (const auto& listener : listeners) pubsub_.UnsubscribeAll(*listener);
 }
 
+// --- those who leave
+// ------------------------------------------------------------------------------
+
+TEST_F(PubSubTest, WhoLeavesWithManySubscriptionsIsOutAtOnce) {
+  constexpr int kNames = 3000;
+  for (int i = 0; i < kNames; ++i) {
+    Channel(a_, "c" + std::to_string(i));
+    Pattern(a_, "p" + std::to_string(i) + "*");
+    Channel(a_, "ampt:created:" + std::to_string(i));
+  }
+  Channel(b_, "c1");
+  pubsub_.UnsubscribeAll(a_);
+  // Nothing is given back so far, and nothing of it shows.
+  EXPECT_EQ(a_.subscription_count(Topic::kChannel), 0u);
+  EXPECT_EQ(a_.subscription_count(Topic::kPattern), 0u);
+  EXPECT_EQ(a_.subscription_bytes(), 0u);
+  EXPECT_EQ(PubSub::SubscriptionsOf(a_, Topic::kChannel), std::vector<std::string>());
+  EXPECT_EQ(PubSub::FirstSubscription(a_, Topic::kChannel), std::nullopt);
+  EXPECT_EQ(pubsub_.SubscriberCount("c0"), 0u);
+  EXPECT_EQ(pubsub_.SubscriberCount("c1"), 1u);
+  EXPECT_EQ(pubsub_.ActiveChannels("*"), (std::vector<std::string>{"c1"}));
+  EXPECT_EQ(pubsub_.Publish("c0", "x"), 0);
+  EXPECT_EQ(pubsub_.Publish("c1", "x"), 1);
+  EXPECT_EQ(pubsub_.Publish("p1", "x"), 0);
+  EXPECT_FALSE(pubsub_.Wants(0, "7"));
+  Happens(EventName::kCreated, "7");
+  EXPECT_EQ(a_.Take(), "");
+  EXPECT_EQ(pubsub_.channel_count(), 2u * kNames);
+  // It may subscribe again meanwhile, to the same.
+  Channel(a_, "c1");
+  Channel(a_, "c2999");
+  EXPECT_EQ(pubsub_.Publish("c1", "y"), 2);
+  int slices = 0;
+  for (; !slices_.empty(); ++slices) {
+    slices_.RunOne(0);
+    if (slices % 3 != 0) continue;
+    EXPECT_EQ(pubsub_.SubscriberCount("c1"), 2u);
+    EXPECT_EQ(pubsub_.SubscriberCount("c2999"), 1u);
+    EXPECT_EQ(pubsub_.SubscriberCount("c2998"), 0u);
+  }
+  EXPECT_GT(slices, 10);
+  EXPECT_EQ(pubsub_.channel_count(), 2u);
+  EXPECT_EQ(pubsub_.pattern_count(), 0u);
+  EXPECT_FALSE(pubsub_.HasEventSubscribers(0));
+  EXPECT_EQ(pubsub_.Publish("c2999", "z"), 1);
+}
+
+TEST_F(PubSubTest, ManyLeaveOneAfterTheOther) {
+  std::vector<std::unique_ptr<Listener>> listeners;
+  for (int i = 0; i < 10; ++i) {
+    listeners.push_back(std::make_unique<Listener>());
+    for (int n = 0; n < 1000; ++n) Channel(*listeners.back(), std::to_string(n));
+  }
+  while (!listeners.empty()) {
+    EXPECT_EQ(pubsub_.SubscriberCount("5"), listeners.size());
+    EXPECT_EQ(pubsub_.Publish("999", "x"), static_cast<int64_t>(listeners.size()));
+    pubsub_.UnsubscribeAll(*listeners.back());
+    listeners.pop_back();
+    slices_.RunOne(0);
+  }
+  while (!slices_.empty()) slices_.RunOne(0);
+  EXPECT_EQ(pubsub_.channel_count(), 0u);
+}
+
+TEST_F(PubSubTest, TheFirstSubscriptionIsTheFirstInOrder) {
+  EXPECT_EQ(PubSub::FirstSubscription(a_, Topic::kChannel), std::nullopt);
+  for (const char* name : {"m", "", "z"}) Channel(a_, name);
+  EXPECT_EQ(PubSub::FirstSubscription(a_, Topic::kPattern), std::nullopt);
+  Pattern(a_, "*");
+  EXPECT_EQ(PubSub::FirstSubscription(a_, Topic::kChannel), "");
+  EXPECT_EQ(PubSub::FirstSubscription(a_, Topic::kPattern), "*");
+  pubsub_.Unsubscribe(a_, Topic::kChannel, "");
+  EXPECT_EQ(PubSub::FirstSubscription(a_, Topic::kChannel), "m");
+}
+
 // --- change events
 // --------------------------------------------------------------------------------
 
@@ -315,7 +393,7 @@ TEST_F(PubSubTest, EventsBelongToOneDatabase) {
   Channel(a_, "ampt:*", 0);
   Happens(EventName::kCreated, "k", 0);
   EXPECT_EQ(a_.messages.size(), 2u);
-  EXPECT_EQ(PubSub::Subscriptions(a_, Topic::kChannel), (std::vector<std::string>{"ampt:*"}));
+  EXPECT_EQ(PubSub::SubscriptionsOf(a_, Topic::kChannel), (std::vector<std::string>{"ampt:*"}));
   pubsub_.Unsubscribe(a_, Topic::kChannel, "ampt:*");
   EXPECT_EQ(a_.subscription_count(Topic::kChannel), 0u);
   EXPECT_FALSE(pubsub_.Wants(0, "k"));

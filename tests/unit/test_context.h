@@ -202,6 +202,13 @@ class FakeSession : public Session {
     const auto& names = topics[static_cast<size_t>(topic)];
     return {names.begin(), names.end()};
   }
+  std::optional<std::string_view> FirstSubscription(Topic topic) const override {
+    const auto& names = topics[static_cast<size_t>(topic)];
+    if (names.empty()) return std::nullopt;
+    return *names.begin();
+  }
+  void set_subscribing(bool on) override { subscribing = on; }
+  bool is_subscribing() const override { return subscribing; }
   size_t subscription_count() const override { return topics[0].size() + topics[1].size(); }
 
   int number = 0;
@@ -213,6 +220,7 @@ class FakeSession : public Session {
   bool no_evict = false;
   bool no_touch = false;
   bool closing = false;
+  bool subscribing = false;
   ReplyMode reply_mode = ReplyMode::kOn;
   std::array<std::set<std::string>, kTopics> topics;
 };

@@ -31,10 +31,12 @@ class WatchesTest : public testing::Test {
   }
 
   Allocator allocator_;
-  Watches watches_;
+  Slices slices_;
+  Watches watches_{42, slices_};
+  Transaction::OldQueues old_queues_{slices_};
   Keyspace zero_{allocator_, 0, 17};
   Keyspace one_{allocator_, 1, 17};
-  Transaction transaction_{watches_};
+  Transaction transaction_{watches_, old_queues_};
 };
 
 TEST_F(WatchesTest, AChangeOfAWatchedKeySpoils) {
@@ -69,8 +71,8 @@ TEST_F(WatchesTest, EveryOriginSpoils) {
 
 TEST_F(WatchesTest, AllWhoWatchAKeyAreTold) {
   Put(zero_, "a");
-  Transaction second(watches_);
-  auto gone = std::make_unique<Transaction>(watches_);
+  Transaction second(watches_, old_queues_);
+  auto gone = std::make_unique<Transaction>(watches_, old_queues_);
   for (Transaction* transaction : {&transaction_, &second, gone.get()}) {
     Watch(*transaction, zero_, "a");
   }
@@ -125,9 +127,62 @@ TEST_F(WatchesTest, WhatWasPastItsDeadlineWasNotThere) {
   EXPECT_TRUE(transaction_.is_spoilt(kNow + 20));
 }
 
+TEST_F(WatchesTest, ManyKeysAreForgottenAtOnceAndGivenBackInSlices) {
+  constexpr int kKeys = 5000;
+  auto gone = std::make_unique<Transaction>(watches_, old_queues_);
+  for (int i = 0; i < kKeys; ++i) {
+    Watch(transaction_, zero_, std::to_string(i));
+    Watch(*gone, i % 2 == 0 ? zero_ : one_, std::to_string(i));
+  }
+  transaction_.Unwatch();
+  gone.reset();
+  EXPECT_EQ(transaction_.allocated_bytes(), 0u);
+  EXPECT_FALSE(watches_.empty());
+  Put(zero_, "1");
+  EXPECT_FALSE(transaction_.is_spoilt(kNow));
+  // It may watch the same again meanwhile.
+  Watch(transaction_, zero_, "2");
+  int slices = 0;
+  for (; !slices_.empty(); ++slices) slices_.RunOne(0);
+  EXPECT_GT(slices, 4);
+  EXPECT_FALSE(watches_.empty());
+  EXPECT_FALSE(transaction_.is_spoilt(kNow));
+  Put(zero_, "2");
+  EXPECT_TRUE(transaction_.is_spoilt(kNow));
+  transaction_.Unwatch();
+  EXPECT_TRUE(watches_.empty());
+}
+
+TEST_F(WatchesTest, ALongQueueIsGivenBackInSlices) {
+  const std::string_view words[] = {"SET", "key", "value"};
+  constexpr size_t kCommands = 5000;
+  const auto fill = [&](Transaction& transaction) {
+    transaction.Open();
+    for (size_t i = 0; i < kCommands; ++i) transaction.Queue(nullptr, words, 1);
+    ASSERT_EQ(transaction.queue().size(), kCommands);
+  };
+  fill(transaction_);
+  transaction_.Close();
+  EXPECT_TRUE(transaction_.queue().empty());
+  EXPECT_EQ(transaction_.allocated_bytes(), 0u);
+  EXPECT_FALSE(old_queues_.empty());
+  fill(transaction_);
+  transaction_.Abort();
+  EXPECT_TRUE(transaction_.queue().empty());
+  auto gone = std::make_unique<Transaction>(watches_, old_queues_);
+  fill(*gone);
+  gone.reset();
+  int slices = 0;
+  for (; !slices_.empty(); ++slices) slices_.RunOne(0);
+  EXPECT_GT(slices, 3);
+  EXPECT_TRUE(old_queues_.empty());
+}
+
 TEST(TransactionTest, QueuesCopies) {
-  Watches watches;
-  Transaction transaction(watches);
+  Slices slices;
+  Watches watches(42, slices);
+  Transaction::OldQueues old_queues(slices);
+  Transaction transaction(watches, old_queues);
   EXPECT_FALSE(transaction.is_open());
   transaction.Open();
   std::string first = "SET";
@@ -152,8 +207,10 @@ TEST(TransactionTest, QueuesCopies) {
 }
 
 TEST(TransactionTest, KeepsNothingThatWillNotRun) {
-  Watches watches;
-  Transaction transaction(watches);
+  Slices slices;
+  Watches watches(42, slices);
+  Transaction::OldQueues old_queues(slices);
+  Transaction transaction(watches, old_queues);
   transaction.Open();
   const std::string_view words[] = {"PING"};
   transaction.Queue(nullptr, words, 1);
