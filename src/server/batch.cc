@@ -21,7 +21,12 @@ void Batch::Run(std::span<Connection* const> ready, TimeMs now_ms, bool writes_w
   writes_wait_ = writes_wait;
   unfinished_.clear();
   dispatcher_.StartTiming();
+  run_until_nanos_ = dispatcher_.last_nanos() + kRunNanos;
   for (Connection* connection : ready) {
+    if (dispatcher_.last_nanos() > run_until_nanos_) {
+      unfinished_.push_back(connection);
+      continue;
+    }
     const int64_t until_nanos = dispatcher_.last_nanos() + kShareNanos;
     for (size_t groups = 0; Collect(*connection);) {
       Execute(now_ms);
@@ -151,6 +156,12 @@ void Batch::Execute(TimeMs now_ms) {
     Connection& connection = *request.connection;
     if (&connection == stopped) continue;
     if (&connection != latest) {
+      if (latest != nullptr && dispatcher_.last_nanos() > run_until_nanos_) {
+        connection.GoBackTo(request.position);
+        unfinished_.push_back(&connection);
+        stopped = &connection;
+        continue;
+      }
       until_nanos = dispatcher_.last_nanos() + kShareNanos;
       latest = &connection;
     } else if (dispatcher_.last_nanos() > until_nanos) {
@@ -193,6 +204,7 @@ void Batch::Execute(TimeMs now_ms) {
       }
       owner_.RunInSlices(connection, std::move(work));
     }
+    if (__builtin_expect(connection.output_bytes() > kLongAnswerBytes, 0)) dispatcher_.StopTiming();
     if (auto blocked = dispatcher_.TakeBlocked()) owner_.Block(connection, std::move(blocked));
     connection.CheckHeldUp();
   }

@@ -78,6 +78,11 @@ class Batch {
   // begin after this time.
   static constexpr size_t kGroupsOfShare = 4;
   static constexpr int64_t kShareNanos = 500'000;
+  // All connections' together: whoever would begin after this time is unfinished before it has
+  // begun, so that what comes meanwhile need not wait for a crowd with costly commands.
+  static constexpr int64_t kRunNanos = 2'000'000;
+  // Answers of so many bytes take time in any command, so the clock is looked at.
+  static constexpr size_t kLongAnswerBytes = 64 << 10;
   // A group of commands of many keys is smaller, so that what is asked for is still there when it
   // is used.
   static constexpr size_t kGroupWords = 6 * kGroup;
@@ -133,6 +138,7 @@ class Batch {
   std::vector<Connection*> unfinished_;
   std::array<Request, kGroup> group_;
   size_t group_size_ = 0;
+  int64_t run_until_nanos_ = 0;
   bool writes_wait_ = false;
   Pause pause_ = Pause::kNone;
   std::vector<KeyHash> keys_;

@@ -1,5 +1,7 @@
 // What one client sends, or does not read, is no matter of the others: long pipelines, long
 // answers, half-sent commands. How long others wait is measured by ampt-bench --hostile.
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -76,6 +78,26 @@ TEST_F(HostileTest, OthersDoNotWaitForTheEndOfAPipeline) {
   ASSERT_TRUE(WaitFor([&] { return other.Ask("GET begun") == "\"1\""; }));
   EXPECT_EQ(other.Ask("GET ended"), "(nil)");
   client.Close();
+  ExpectAlive();
+}
+
+TEST_F(HostileTest, OthersDoNotWaitForACrowdWithCostlyCommands) {
+  Client other = Connect();
+  ASSERT_EQ(other.Ask("PING"), "PONG");
+  constexpr size_t kCrowd = 40;
+  std::vector<Client> crowd;
+  for (size_t i = 0; i < kCrowd; ++i) crowd.push_back(Connect());
+  for (Client& client : crowd) ASSERT_EQ(client.Ask("PING"), "PONG");
+  // All of them are read in the turn behind this one.
+  Client first = Connect();
+  ASSERT_TRUE(first.Send(Encode({"DEBUG", "SLEEP", "0.3"})));
+  for (Client& client : crowd) ASSERT_TRUE(client.Send(Encode({"DEBUG", "SLEEP", "0.02"})));
+  ASSERT_TRUE(first.Read().has_value());
+  ASSERT_EQ(other.Ask("PING"), "PONG");
+  const auto answered =
+      std::ranges::count_if(crowd, [](Client& client) { return client.HasReply(); });
+  EXPECT_LT(answered, static_cast<std::ptrdiff_t>(kCrowd / 2));
+  for (Client& client : crowd) ASSERT_TRUE(client.Read().has_value());
   ExpectAlive();
 }
 
