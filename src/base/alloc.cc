@@ -167,7 +167,7 @@ bool GrowSlabsBy(void* (*)(void*), void*) {
 }
 
 size_t RoundedAllocation(size_t bytes) {
-  return Slabs::Rounded(bytes);
+  return bytes <= Slabs::kMostBytes ? Slabs::Rounded(bytes) : (bytes + 15) & ~size_t{15};
 }
 
 void* Allocator::Allocate(size_t bytes, size_t* usable) {
