@@ -9,7 +9,7 @@
 //
 // States (checked by CheckInvariants of the keyspace):
 //   created unlinked; link and unlink never free; destroying an unlinked item touches only its own
-//   bytes and may happen on any thread; dropping a whole index never touches items.
+//   bytes and its allocator; dropping a whole index never touches items.
 //
 // Labels are kept encoded (model/label.h) so that indexes can compare them with memcmp.
 #pragma once
