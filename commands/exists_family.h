@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/limits.h"
 #include "base/status.h"
 #include "commands/context.h"
 #include "commands/word_slices.h"
@@ -17,8 +18,6 @@ using LookUp = const Item* (Store::*)(std::string_view key, TimeMs now_ms) const
 template <LookUp kLookUp>
 class CountKeysWork : public SlicedWork {
  public:
-  static constexpr size_t kKeysOfSlice = 4000;
-
   static int64_t Count(const Store& store, Words keys, TimeMs now_ms) {
     int64_t found = 0;
     for (const std::string_view key : keys) found += (store.*kLookUp)(key, now_ms) != nullptr;
@@ -28,7 +27,7 @@ class CountKeysWork : public SlicedWork {
   CountKeysWork(const Store& store, Words keys) : store_(store), left_(keys) {}
 
   bool DoSome(TimeMs now_ms) override {
-    found_ += Count(store_, TakeSlice(&left_, kKeysOfSlice), now_ms);
+    found_ += Count(store_, TakeSlice(&left_, limits::kSliceKeys), now_ms);
     return left_.empty();
   }
   bool Answer(Reply& reply) override {
@@ -46,7 +45,7 @@ class CountKeysWork : public SlicedWork {
 template <LookUp kLookUp>
 Status CountKeys(Context& context, Words keys) {
   using Work = CountKeysWork<kLookUp>;
-  if (keys.size() <= Work::kKeysOfSlice) {
+  if (keys.size() <= limits::kSliceKeys) {
     context.reply.Integer(Work::Count(context.store, keys, context.now_ms));
   } else {
     RunSliced(context, std::make_unique<Work>(context.store, keys));

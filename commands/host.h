@@ -103,8 +103,8 @@ struct MemoryFigure {
   std::variant<int64_t, double, Parts> value;
 };
 
-// Work that grows with the data: done in slices of about a millisecond between which other clients
-// are served, while the client that asked waits.
+// Work that grows with the data: done in slices between which other clients are served, while the
+// client that asked waits.
 class SlicedWork {
  public:
   virtual ~SlicedWork() = default;

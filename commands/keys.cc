@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "commands/grammar.h"
 #include "commands/key_walk.h"
 
@@ -43,7 +44,7 @@ class Collect : public SlicedWork {
   Collect(const Store& store, std::string_view pattern) : store_(store), walk_(pattern) {}
 
   bool DoSome(TimeMs now_ms) override {
-    return walk_.Advance(store_, now_ms, limits::kScanItemsPerCall, [this](const Item& item) {
+    return walk_.Advance(store_, now_ms, limits::kSliceKeys, [this](const Item& item) {
       if (blocks_.empty() || blocks_.back().keys.size() >= kBlockBytes) blocks_.emplace_back();
       Block& block = blocks_.back();
       block.keys.append(item.key());

@@ -4,16 +4,12 @@
 #include <optional>
 #include <string>
 
+#include "base/limits.h"
 #include "commands/word_slices.h"
 #include "event/filter.h"
 
 namespace ampt {
 namespace {
-
-constexpr size_t kFewNames = 1000;
-// Slices: names that are checked, and names that are subscribed to or unsubscribed from.
-constexpr size_t kCheckedAtOnce = 4000;
-constexpr size_t kNamesAtOnce = 400;
 
 Status CheckName(Topic topic, std::string_view name) {
   if (topic == Topic::kPattern || !name.starts_with(kEventChannelPrefix)) return {};
@@ -70,7 +66,7 @@ class SubscribeWork : public SlicedWork {
   }
 
   bool DoSome(TimeMs) override {
-    for (const std::string_view name : TakeSlice(&unchecked_, kCheckedAtOnce)) {
+    for (const std::string_view name : TakeSlice(&unchecked_, limits::kSliceKeys)) {
       refusal_ = CheckName(how_.topic, name);
       if (!refusal_.ok()) return true;
     }
@@ -78,7 +74,7 @@ class SubscribeWork : public SlicedWork {
   }
   bool Answer(Reply& reply) override {
     if (refusal_.ok()) {
-      how_.Subscribe(reply, TakeSlice(&names_, kNamesAtOnce));
+      how_.Subscribe(reply, TakeSlice(&names_, limits::kSliceNames));
       if (!names_.empty()) return false;
     } else {
       reply.Error(refusal_);
@@ -101,7 +97,7 @@ class UnsubscribeWork : public SlicedWork {
 
   bool DoSome(TimeMs) override { return true; }
   bool Answer(Reply& reply) override {
-    how_.Unsubscribe(reply, TakeSlice(&names_, kNamesAtOnce));
+    how_.Unsubscribe(reply, TakeSlice(&names_, limits::kSliceNames));
     return names_.empty();
   }
   bool keeps_words() const override { return true; }
@@ -116,7 +112,7 @@ class UnsubscribeFromAllWork : public SlicedWork {
   explicit UnsubscribeFromAllWork(const Subscribing& how) : how_(how) {}
 
   bool DoSome(TimeMs) override { return true; }
-  bool Answer(Reply& reply) override { return how_.UnsubscribeFirst(reply, kNamesAtOnce); }
+  bool Answer(Reply& reply) override { return how_.UnsubscribeFirst(reply, limits::kSliceNames); }
 
  private:
   const Subscribing how_;
@@ -126,7 +122,7 @@ class UnsubscribeFromAllWork : public SlicedWork {
 
 Status SubscribeTo(Context& context, Topic topic, std::string_view word, Words names) {
   const Subscribing how{context.session, topic, word};
-  if (names.size() > kFewNames && !context.to_the_end) {
+  if (names.size() > limits::kSliceNames && !context.to_the_end) {
     context.work = std::make_unique<SubscribeWork>(how, names);
     return {};
   }
@@ -138,7 +134,7 @@ Status SubscribeTo(Context& context, Topic topic, std::string_view word, Words n
 void UnsubscribeFrom(Context& context, Topic topic, std::string_view word, Words names) {
   const Subscribing how{context.session, topic, word};
   const size_t count = names.empty() ? context.session.subscription_count() : names.size();
-  const bool in_slices = count > kFewNames && !context.to_the_end;
+  const bool in_slices = count > limits::kSliceNames && !context.to_the_end;
   if (!names.empty()) {
     if (!in_slices) return how.Unsubscribe(context.reply, names);
     context.work = std::make_unique<UnsubscribeWork>(how, names);

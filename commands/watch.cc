@@ -5,6 +5,7 @@
 // Many keys are watched in slices, each from when it is its turn.
 #include <memory>
 
+#include "base/limits.h"
 #include "commands/grammar.h"
 #include "commands/runner.h"
 #include "commands/word_slices.h"
@@ -39,8 +40,6 @@ constexpr Spec kSpec{
 // Watches as it answers: only then the client is known to be there.
 class WatchWork : public SlicedWork {
  public:
-  static constexpr size_t kKeysOfSlice = 1000;
-
   WatchWork(const Context& context, Words keys)
       : transactions_(context.runner->transactions()),
         session_(context.session),
@@ -53,7 +52,7 @@ class WatchWork : public SlicedWork {
   }
   // What passes its deadline meanwhile counts as having been there: EXEC fails for it.
   bool Answer(Reply& reply) override {
-    transactions_.Watch(session_, store_, TakeSlice(&left_, kKeysOfSlice), now_ms_);
+    transactions_.Watch(session_, store_, TakeSlice(&left_, limits::kSliceNames), now_ms_);
     if (!left_.empty()) return false;
     reply.Ok();
     return true;
@@ -71,7 +70,7 @@ class WatchWork : public SlicedWork {
 Status Run(Context& context, const Args& args) {
   Transactions& transactions = context.runner->transactions();
   AMPT_RETURN_IF_ERROR(transactions.MayWatch(context.session));
-  if (args.keys.size() > WatchWork::kKeysOfSlice) {
+  if (args.keys.size() > limits::kSliceNames) {
     context.work = std::make_unique<WatchWork>(context, args.keys);
     return {};
   }

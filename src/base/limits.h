@@ -38,13 +38,18 @@ inline constexpr size_t kRegionsPerTick = 16;
 inline constexpr size_t kScanCursors = 65536;  // remembered positions per database
 // What their keys may take. Enough for all of them with the longest keys AMPT commands write.
 inline constexpr size_t kScanCursorBytes = 64u << 20;
-inline constexpr size_t kScanItemsPerCall = 2000;  // COUNT is a wish; this keeps a call near 1 ms
+inline constexpr size_t kScanItemsPerCall = 1000;  // COUNT is a wish; this keeps a call short
 
 // The pattern of SCAN and KEYS: as long as a key can be.
 inline constexpr size_t kPatternBytes = kRawKeyBytes;
 
-// Work in slices.
-inline constexpr int64_t kSliceMicros = 1000;
+// Work in slices. Others wait for one of these again and again: so short that they hardly notice,
+// so long that going on where the last one ended costs little beside it.
+inline constexpr int64_t kSliceMicros = 300;
+// At most as long, where counting is cheaper than the clock: keys looked up or walked over, and
+// names that are watched, subscribed to or given back.
+inline constexpr size_t kSliceKeys = 1000;
+inline constexpr size_t kSliceNames = 150;
 
 // Protocol (Redis' own limits).
 inline constexpr size_t kInlineBytes = 64 * 1024;

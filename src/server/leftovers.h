@@ -13,6 +13,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/limits.h"
 #include "server/slices.h"
 
 namespace ampt {
@@ -39,8 +40,6 @@ class Leftovers {
   bool empty() const { return things_.empty(); }
 
  private:
-  // Less than limits::kSliceMicros, at a microsecond for each.
-  static constexpr size_t kPiecesOfSlice = 500;
   static constexpr size_t kSlicesOfPile = 1024;
 
   struct Counted {
@@ -49,7 +48,7 @@ class Leftovers {
   };
 
   bool TakeSomeAway() {
-    for (size_t n = std::max(kPiecesOfSlice, pieces_ / kSlicesOfPile); n > 0; --n) {
+    for (size_t n = std::max(limits::kSliceNames, pieces_ / kSlicesOfPile); n > 0; --n) {
       if (!take_away_(things_.front().thing)) continue;
       pieces_ -= things_.front().pieces;
       things_.pop_front();

@@ -1,4 +1,4 @@
-// Slices: work that is too long for one turn of the loop, done a millisecond at a time.
+// Slices: work that is too long for one turn of the loop, done a little at a time.
 //
 // All jobs take turns, so that a short one does not wait for a long one. While there are jobs the
 // loop does not sleep; between two slices every client that has sent something is served.
