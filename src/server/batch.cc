@@ -194,6 +194,7 @@ void Batch::Execute(TimeMs now_ms) {
       owner_.HttpCame(connection);
       continue;
     }
+    const int64_t began_nanos = dispatcher_.last_nanos();
     std::unique_ptr<SlicedWork> work =
         dispatcher_.Execute(connection, request.command, WordsOf(request), now_ms);
     if (work != nullptr) {
@@ -206,6 +207,7 @@ void Batch::Execute(TimeMs now_ms) {
     }
     if (__builtin_expect(connection.output_bytes() > kLongAnswerBytes, 0)) dispatcher_.StopTiming();
     if (auto blocked = dispatcher_.TakeBlocked()) owner_.Block(connection, std::move(blocked));
+    connection.set_costly(dispatcher_.last_nanos() - began_nanos > kCostlyNanos);
     connection.CheckHeldUp();
   }
   dispatcher_.StopTiming();

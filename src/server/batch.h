@@ -77,10 +77,12 @@ class Batch {
   // A connection's share: so many groups, but no group and no command that is not fast that would
   // begin after this time.
   static constexpr size_t kGroupsOfShare = 4;
-  static constexpr int64_t kShareNanos = 500'000;
+  static constexpr int64_t kShareNanos = 200'000;
   // All connections' together: whoever would begin after this time is unfinished before it has
   // begun, so that what comes meanwhile need not wait for a crowd with costly commands.
-  static constexpr int64_t kRunNanos = 2'000'000;
+  static constexpr int64_t kRunNanos = 300'000;
+  // A command that takes longer is costly.
+  static constexpr int64_t kCostlyNanos = 50'000;
   // Answers of so many bytes take time in any command, so the clock is looked at.
   static constexpr size_t kLongAnswerBytes = 64 << 10;
   // A group of commands of many keys is smaller, so that what is asked for is still there when it

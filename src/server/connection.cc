@@ -91,7 +91,7 @@ void Connection::Close() {
   is_closing_ = true;
   environment_.pubsub.UnsubscribeAll(*this);
   environment_.monitoring.RemoveMonitor(*this);
-  if (tls_ != nullptr && !is_sending_) {
+  if (tls_ != nullptr && !is_sending()) {
     // Whoever does not take it now will see the end of the connection instead.
     tls_->Close();
     const std::string farewell = tls_->TakePending();
@@ -124,11 +124,12 @@ void Connection::OnAllocate(uv_handle_t* handle, size_t, uv_buf_t* buffer) {
     return;
   }
   if (self.tls_ != nullptr) {
-    *buffer = BufferOf(self.environment_.buffers.Take(), BufferPool::kBlockBytes);
+    *buffer = BufferOf(self.environment_.buffers.Take(),
+                       std::min(BufferPool::kBlockBytes, self.ReadableBytes()));
     return;
   }
   self.input_.MakeRoom(self.parser_.wanted());
-  *buffer = BufferOf(self.input_.room(), self.input_.room_bytes());
+  *buffer = BufferOf(self.input_.room(), std::min(self.input_.room_bytes(), self.ReadableBytes()));
 }
 
 void Connection::OnRead(uv_stream_t* stream, ssize_t bytes, const uv_buf_t* buffer) {
@@ -138,6 +139,8 @@ void Connection::OnRead(uv_stream_t* stream, ssize_t bytes, const uv_buf_t* buff
     if (!self.is_listed_) self.UpdateReading();
     return;
   }
+  size_t& left = self.environment_.readable_bytes_left;
+  if (bytes > 0) left -= std::min(left, static_cast<size_t>(bytes));
   if (self.tls_ != nullptr) return self.OnEncrypted(bytes, *buffer);
   if (bytes < 0) return self.Close();
   ++self.environment_.statistics.reads;
@@ -287,12 +290,12 @@ void Connection::Flush() {
   if (!is_closing_ && output_.size() > kUncountedBytes) CheckOutputLimit();
   // Behind what is on its way replies are gathered, but not in a string so long that growing it
   // holds up others.
-  const size_t least_bytes = is_sending_ ? kGatheredBytes : 1;
+  const size_t least_bytes = is_sending() ? kGatheredBytes : 1;
   if (!is_closing_ && sendable_bytes() >= least_bytes) Send();
-  if (!is_closing_ && is_sending_) CheckOutputLimit();
+  if (!is_closing_ && is_sending()) CheckOutputLimit();
   if (is_closing_) return;
   if (held_back_.empty() && !is_suspended_) has_written_ = false;
-  if (!is_sending_ && output_.empty()) {
+  if (!is_sending() && output_.empty()) {
     if (close_after_reply_) return Close();
     return LetGoOn(kMostUnsentBytes);
   }
@@ -318,21 +321,75 @@ void Connection::SendPending() {
 }
 
 void Connection::SendBytes(std::string bytes) {
-  const uv_buf_t all = BufferOf(bytes.data(), bytes.size());
-  const int sent = uv_try_write(&handle_.stream, &all, 1);
-  ++environment_.statistics.writes;
-  if (sent < 0 && sent != UV_EAGAIN) return Close();
-  const size_t done = sent > 0 ? static_cast<size_t>(sent) : 0;
-  environment_.statistics.output_bytes += done;
-  if (done == bytes.size()) return environment_.buffers.GiveBack(std::move(bytes));
-  auto* const sending = new Sending{{}, std::move(bytes), done};
-  sending->request.data = sending;
-  const uv_buf_t rest = BufferOf(sending->data.data() + done, sending->data.size() - done);
-  if (uv_write(&sending->request, &handle_.stream, &rest, 1, OnSent) != 0) {
-    delete sending;
-    return Close();
+  if (is_sending()) {
+    sending_->unsent_bytes += bytes.size();
+    sending_->behind.push_back(std::move(bytes));
+    return;
   }
-  is_sending_ = true;
+  const ssize_t sent = SendSome(bytes);
+  if (sent < 0) return Close();
+  const auto done = static_cast<size_t>(sent);
+  if (done == bytes.size()) return environment_.buffers.GiveBack(std::move(bytes));
+  const size_t unsent = bytes.size() - done;
+  sending_.reset(new Sending{.data = std::move(bytes), .done = done, .unsent_bytes = unsent});
+  if (environment_.sendable_bytes_left == 0) return WaitToSend();
+  SendFeeler();
+}
+
+ssize_t Connection::SendSome(std::string_view bytes) {
+  size_t& left = environment_.sendable_bytes_left;
+  const size_t most = std::min(bytes.size(), std::max(left, kShortPieceBytes));
+  const uv_buf_t buffer = BufferOf(const_cast<char*>(bytes.data()), most);
+  const int sent = uv_try_write(&handle_.stream, &buffer, 1);
+  ++environment_.statistics.writes;
+  if (sent < 0) return sent == UV_EAGAIN ? 0 : sent;
+  left -= std::min(left, static_cast<size_t>(sent));
+  environment_.statistics.output_bytes += static_cast<uint64_t>(sent);
+  return sent;
+}
+
+void Connection::WaitToSend() {
+  waits_to_send_ = true;
+  environment_.owner.WaitsToSend(*this);
+}
+
+void Connection::SendMore() {
+  if (!std::exchange(waits_to_send_, false) || is_closing_) return;
+  SendRest();
+  // Less is unsent now.
+  Flush();
+}
+
+void Connection::SendRest() {
+  while (sending_->unsent_bytes > 0) {
+    if (environment_.sendable_bytes_left == 0) return WaitToSend();
+    const ssize_t sent = SendSome(sending_->unsent());
+    if (sent < 0) return Close();
+    if (sent == 0) return SendFeeler();
+    sending_->Advance(static_cast<size_t>(sent));
+  }
+  environment_.buffers.GiveBack(std::move(sending_->data));
+  sending_.reset();
+}
+
+void Connection::SendFeeler() {
+  const std::string_view feeler = sending_->unsent().substr(0, kFeelerBytes);
+  const uv_buf_t buffer = BufferOf(const_cast<char*>(feeler.data()), feeler.size());
+  sending_->feeler_bytes = feeler.size();
+  if (uv_write(&sending_->request, &handle_.stream, &buffer, 1, OnSent) == 0) return;
+  sending_.reset();
+  Close();
+}
+
+void Connection::OnSent(uv_write_t* request, int status) {
+  Connection& self = Of(request->handle);
+  if (self.is_closing_) return;
+  if (status != 0) return self.Close();
+  const size_t bytes = self.sending_->feeler_bytes;
+  self.environment_.statistics.output_bytes += bytes;
+  self.sending_->Advance(bytes);
+  self.SendRest();
+  self.Flush();
 }
 
 std::string Connection::TakeSendable() {
@@ -369,17 +426,6 @@ void Connection::LetGo(uint64_t kept) {
   sendable_before_held_ = held_back_[kept_parts - 1].end;
   held_back_.erase(held_back_.begin(), held_back_.begin() + static_cast<ptrdiff_t>(kept_parts));
   Flush();
-}
-
-void Connection::OnSent(uv_write_t* request, int status) {
-  Connection& self = Of(request->handle);
-  const std::unique_ptr<Sending> sending(static_cast<Sending*>(request->data));
-  // What TLS itself has to say may be on its way, too.
-  self.is_sending_ = self.sending_bytes() > 0;
-  if (self.is_closing_) return;
-  if (status != 0) return self.Close();
-  self.environment_.statistics.output_bytes += sending->data.size() - sending->already_sent;
-  self.Flush();
 }
 
 void Connection::LetGoOn(size_t held_up_above_bytes) {
@@ -480,8 +526,8 @@ std::string Connection::Describe() const {
       pattern_count(), is_queueing ? static_cast<int64_t>(transaction_->queue().size()) : -1,
       input_.filled_bytes(), input_.room_bytes(), parser_.allocated_bytes(),
       is_queueing ? transaction_->queued_bytes() : 0, output_.capacity(), output_.capacity(),
-      output_.size(), is_sending_ ? 1 : 0, unsent_bytes(), allocated_bytes(),
-      is_sending_ ? "rw" : "r", last_command_ != nullptr ? last_command_->spec.name : "NULL",
+      output_.size(), is_sending() ? 1 : 0, unsent_bytes(), allocated_bytes(),
+      is_sending() ? "rw" : "r", last_command_ != nullptr ? last_command_->spec.name : "NULL",
       user_name(), resp_version_, names_ ? names_->library : "",
       names_ ? names_->library_version : "");
 }

@@ -14,8 +14,10 @@
 
 #include <uv.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +47,14 @@ class Connection final : public Session, public PubSub::Subscriber {
   static constexpr size_t kUncountedBytes = 16 << 10;
   // How much is gathered for a client that does not take it at once before libuv gets it.
   static constexpr size_t kGatheredBytes = 256 << 10;
+  // What all sockets together may take, and give, in a turn, so that nobody waits for what a crowd
+  // moves. Beyond that each gives a short piece, takes one of a new answer, and what it has not
+  // taken waits for a later turn.
+  static constexpr size_t kTurnSendBytes = 128 << 10;
+  static constexpr size_t kTurnReadBytes = 256 << 10;
+  static constexpr size_t kShortPieceBytes = 16 << 10;
+  // How much libuv gets to tell that a socket takes something again.
+  static constexpr size_t kFeelerBytes = 1024;
   // A TLS client that has not shaken hands within this time is closed.
   static constexpr uint64_t kHandshakeMs = 10'000;
 
@@ -56,6 +66,8 @@ class Connection final : public Session, public PubSub::Subscriber {
     virtual void BecameReady(Connection& connection) = 0;
     // Enough of a part of its answer has gone for the next one: see EndPart().
     virtual void MayGetNextPart(Connection& connection) = 0;
+    // The turn has no room for what it has to send: SendMore() is to be called in a later one.
+    virtual void WaitsToSend(Connection& connection) = 0;
     // Messages were pushed to it; called once until EndPushes(), which the owner is to call.
     virtual void WasPushed(Connection& connection) = 0;
     // TLS with it failed; it is closed.
@@ -74,6 +86,14 @@ class Connection final : public Session, public PubSub::Subscriber {
     PubSub& pubsub;
     Monitoring& monitoring;
     const Acl& acl;
+    // Of this turn, see kTurnSendBytes.
+    size_t sendable_bytes_left = kTurnSendBytes;
+    size_t readable_bytes_left = kTurnReadBytes;
+
+    void BeginTurn() {
+      sendable_bytes_left = kTurnSendBytes;
+      readable_bytes_left = kTurnReadBytes;
+    }
   };
 
   Connection(Environment& environment, int64_t id, bool is_unix);
@@ -118,6 +138,9 @@ class Connection final : public Session, public PubSub::Subscriber {
   // Set while the connection waits in its owner's list.
   bool is_listed() const { return is_listed_; }
   void set_listed(bool listed) { is_listed_ = listed; }
+  // Whether its latest command took long.
+  bool is_costly() const { return is_costly_; }
+  void set_costly(bool is_costly) { is_costly_ = is_costly; }
 
   // --- replies ---
   // Append here; Flush() sends it.
@@ -152,6 +175,8 @@ class Connection final : public Session, public PubSub::Subscriber {
   void EndPushes();
   // Sends output(): at once what the socket takes, the rest as it drains. What is held back stays.
   void Flush();
+  // Goes on with what waits to be sent (Owner::WaitsToSend), if anything does.
+  void SendMore();
   // What is in output() shows writes of the log up to that sequence, and is not to be sent before
   // LetGo() has said that they are kept. A sequence below the one before counts as that.
   void HoldBack(uint64_t sequence);
@@ -253,11 +278,24 @@ class Connection final : public Session, public PubSub::Subscriber {
     std::string library;
     std::string library_version;
   };
-  // Output that libuv sends; lives until it is sent.
+  // Output that the socket has not taken at once.
   struct Sending {
-    uv_write_t request;
+    uv_write_t request{};
     std::string data;
-    size_t already_sent;
+    size_t done;                       // of data
+    size_t feeler_bytes = 0;           // of data behind that: libuv has them
+    std::deque<std::string> behind{};  // what comes after data
+    size_t unsent_bytes;               // of all
+
+    std::string_view unsent() const { return std::string_view(data).substr(done); }
+    void Advance(size_t bytes) {
+      done += bytes;
+      unsent_bytes -= bytes;
+      if (done < data.size() || behind.empty()) return;
+      data = std::move(behind.front());
+      behind.pop_front();
+      done = 0;
+    }
   };
 
   static Connection& Of(void* handle) {
@@ -284,12 +322,24 @@ class Connection final : public Session, public PubSub::Subscriber {
 
   size_t channel_count() const { return PubSub::Subscriber::subscription_count(Topic::kChannel); }
   size_t pattern_count() const { return PubSub::Subscriber::subscription_count(Topic::kPattern); }
-  size_t sending_bytes() const { return uv_stream_get_write_queue_size(&handle_.stream); }
+  bool is_sending() const { return sending_ != nullptr; }
+  size_t sending_bytes() const { return is_sending() ? sending_->unsent_bytes : 0; }
   size_t unsent_bytes() const { return output_.size() + deferred_.size() + sending_bytes(); }
   // Reads or not, as the state of the connection wants it.
   void UpdateReading();
   void Send();
   void SendBytes(std::string bytes);
+  // Has the socket take what it takes now, within the bounds of the turn. Less than 0: an error.
+  ssize_t SendSome(std::string_view bytes);
+  // Goes on with sending_, of which libuv has nothing.
+  void SendRest();
+  // Has libuv send the beginning of sending_ as soon as the socket takes something.
+  void SendFeeler();
+  void WaitToSend();
+  // How much may be read from it now.
+  size_t ReadableBytes() const {
+    return std::max(environment_.readable_bytes_left, kShortPieceBytes);
+  }
   // Sends what TLS itself has to say.
   void SendPending();
   // What came over TLS: `bytes` as OnRead gets them.
@@ -320,10 +370,11 @@ class Connection final : public Session, public PubSub::Subscriber {
   ReadBuffer input_;
   RespParser parser_;
   std::string output_;
-  std::string deferred_;             // messages that come behind the answer
-  size_t reply_begin_ = 0;           // of output_
-  std::vector<HeldBack> held_back_;  // in order of both members
-  size_t sendable_before_held_ = 0;  // of output_, where something is held back
+  std::string deferred_;              // messages that come behind the answer
+  size_t reply_begin_ = 0;            // of output_
+  std::vector<HeldBack> held_back_;   // in order of both members
+  size_t sendable_before_held_ = 0;   // of output_, where something is held back
+  std::unique_ptr<Sending> sending_;  // null: the socket has taken all
   std::unique_ptr<Names> names_;
   std::unique_ptr<Transaction> transaction_;
   const Command* last_command_ = nullptr;
@@ -347,8 +398,9 @@ class Connection final : public Session, public PubSub::Subscriber {
   bool is_blocked_ = false;
   bool is_suspended_ = false;
   bool is_held_up_ = false;
-  bool is_sending_ = false;
   bool is_listed_ = false;
+  bool is_costly_ = false;
+  bool waits_to_send_ = false;
   bool is_silenced_ = false;
   bool is_replying_ = false;
   bool is_in_parts_ = false;  // the answer: some of it was sent

@@ -134,6 +134,8 @@ Status Server::Prepare() {
 }
 
 Status Server::Listen() {
+  // First, so that whoever reaches the server for commands can also ask how it is.
+  AMPT_RETURN_IF_ERROR(ListenForHttp());
   if (!settings_.unixsocket.empty()) {
     auto listener =
         Listener::Unix(&loop_, settings_.unixsocket, settings_.unixsocketperm,
@@ -145,7 +147,7 @@ Status Server::Listen() {
   }
   AMPT_RETURN_IF_ERROR(ListenAt(settings_));
   if (tcp_listeners_.empty() && unix_listener_ == nullptr) return NowhereToListen();
-  return ListenForHttp();
+  return {};
 }
 
 Status Server::ListenAt(const Settings& settings) {
@@ -307,8 +309,10 @@ void Server::Stop() {
   if (unix_listener_ != nullptr) unix_listener_->Close();
   supervisor_.Stopping();
   // What was written is on the disk now, so all may see their replies.
+  connection_environment_.sendable_bytes_left = SIZE_MAX;
   clients_.ForEach([](Connection& connection) {
     connection.LetGo(UINT64_MAX);
+    connection.SendMore();
     connection.Flush();
     connection.Close();
   });
@@ -340,6 +344,7 @@ void Server::Shutdown() {
 void Server::Turn() {
   const Monitoring::Stopwatch stopwatch(monitoring_, "event-loop");
   is_in_turn_ = true;
+  connection_environment_.BeginTurn();
   now_ms_ = clock_.NowMs();
   const bool writes_wait = storage_.WritersMustWait();
   const bool was_busy = dispatcher_.is_busy();
@@ -349,22 +354,25 @@ void Server::Turn() {
     // In front of commands, which see what lapsed as lapsed.
     if (!writes_wait && !storage_.log_failed()) events_.RunDue(kDueAtOnce);
   }
+  SendMore();
   running_.swap(ready_);
   for (Connection* connection : running_) connection->set_listed(false);
   batch_.Run(running_, now_ms_, writes_wait);
-  RunUnfinished(writes_wait);
+  // Of those who wait only who did so when the turn began: others may have come meanwhile.
+  const bool runs_postponed = !postponed_.empty();
+  const bool runs_demanding = !demanding_.empty();
+  KeepUnfinished();
+  if (runs_postponed && !is_stopping_) RunWaiting(postponed_, writes_wait);
+  if (runs_demanding && !is_stopping_) {
+    // Whoever asked for little does not wait for those who asked for much.
+    Answer();
+    RunWaiting(demanding_, writes_wait);
+  }
   if (is_stopping_) {
     is_in_turn_ = false;
     return Shutdown();
   }
-  if (dispatcher_.is_busy()) storage_.Hold(dispatcher_.mark());
-  storage_.EndTurn();
-  const uint64_t sequence = storage_.last_sequence();
-  for (Connection* connection : running_) {
-    Flush(*connection, sequence);
-    connection->FinishTurn();
-  }
-  running_.clear();
+  Answer();
   FlushPushed();
   bool more = false;
   if (dispatcher_.is_busy()) {
@@ -409,30 +417,46 @@ void Server::Turn() {
   if (std::exchange(log_has_advanced_, false) || !waiting_for_disk_.empty()) ReactToLog();
   if (std::exchange(pause_is_over_, false)) LetGoOn(waiting_for_pause_);
   // Clients that were closed last may have left something behind.
-  SetAlarm(more || !slices_.empty() || !ready_.empty() || !unfinished_.empty());
+  more = more || !slices_.empty() || !waiting_to_send_.empty();
+  SetAlarm(more || HasReady());
 }
 
-void Server::RunUnfinished(bool writes_wait) {
-  // First those who were waiting when the turn began.
-  const size_t were_waiting = unfinished_.size();
-  KeepUnfinished();
-  if (were_waiting == 0) return;
-  const int64_t until_nanos = ServerClock::StopwatchNanos() + kUnfinishedNanos;
+void Server::SendMore() {
+  while (!waiting_to_send_.empty() && connection_environment_.sendable_bytes_left > 0) {
+    Connection* const connection = clients_.Find(waiting_to_send_.front());
+    waiting_to_send_.pop_front();
+    if (connection != nullptr) connection->SendMore();
+  }
+}
+
+void Server::Answer() {
+  if (dispatcher_.is_busy()) storage_.Hold(dispatcher_.mark());
+  storage_.EndTurn();
+  const uint64_t sequence = storage_.last_sequence();
+  for (Connection* connection : running_) {
+    Flush(*connection, sequence);
+    connection->FinishTurn();
+  }
+  running_.clear();
+}
+
+void Server::RunWaiting(std::deque<Connection*>& waiting, bool writes_wait) {
+  const int64_t until_nanos = ServerClock::StopwatchNanos() + kWaitingNanos;
   do {
-    Connection* const connection = unfinished_.front();
-    unfinished_.pop_front();
+    Connection* const connection = waiting.front();
+    waiting.pop_front();
     connection->set_listed(false);
     batch_.Run({&connection, 1}, now_ms_, writes_wait);
     running_.push_back(connection);
     KeepUnfinished();
-  } while (!unfinished_.empty() && !is_stopping_ && ServerClock::StopwatchNanos() < until_nanos);
+  } while (!waiting.empty() && !is_stopping_ && ServerClock::StopwatchNanos() < until_nanos);
 }
 
 void Server::KeepUnfinished() {
   for (Connection* const connection : batch_.unfinished()) {
     if (connection->is_listed()) continue;
     connection->set_listed(true);
-    unfinished_.push_back(connection);
+    (AsksForMuch(*connection) ? demanding_ : postponed_).push_back(connection);
   }
 }
 
@@ -510,7 +534,7 @@ void Server::LetGoOn(std::vector<int64_t>& waiting) {
     connection->FinishTurn();
     BecameReady(*connection);
   }
-  if (!ready_.empty() || !unfinished_.empty()) SetAlarm(true);
+  if (HasReady()) SetAlarm(true);
 }
 
 void Server::LogAdvanced() {
@@ -706,7 +730,7 @@ void Server::Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls)
 void Server::BecameReady(Connection& connection) {
   if (connection.is_listed()) return;
   connection.set_listed(true);
-  if (connection.unparsed_bytes() > kMuchBytes) return unfinished_.push_back(&connection);
+  if (AsksForMuch(connection)) return demanding_.push_back(&connection);
   ready_.push_back(&connection);
   if (ready_.size() >= kMostReady && !is_in_turn_) Turn();
 }
@@ -730,7 +754,8 @@ void Server::HasClosed(Connection& connection) {
   monitoring_.RemoveMonitor(connection);
   if (connection.is_listed()) {
     std::erase(ready_, &connection);
-    std::erase(unfinished_, &connection);
+    std::erase(postponed_, &connection);
+    std::erase(demanding_, &connection);
   }
   std::erase(pushed_, &connection);
   blocked_.Remove(connection.id());

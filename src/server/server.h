@@ -102,16 +102,22 @@ class Server final : public ServerControl,
   // Connections worked off together; more in one turn make several batches, so that the memory for
   // what they sent stays small.
   static constexpr size_t kMostReady = 256;
-  // Whoever has sent so much is served behind the others of a turn, together with those who have
-  // more to come than their share: so long in a turn, and one of them at least.
+  // Whoever has sent so much, or has last asked for something that took long, is served behind the
+  // others of a turn.
   static constexpr size_t kMuchBytes = 16 * 1024;
-  static constexpr int64_t kUnfinishedNanos = 200'000;
+  static bool AsksForMuch(const Connection& connection) {
+    return connection.unparsed_bytes() > kMuchBytes || connection.is_costly();
+  }
+  // So long in a turn for those who ask for much, and as long for others who could not be worked
+  // off to their end in the turn before; one of each at least.
+  static constexpr int64_t kWaitingNanos = 150'000;
   static constexpr size_t kExpireAtOnce = 64;  // items between two looks at the stopwatch
   static constexpr size_t kDueAtOnce = 256;    // steps of events: less than a millisecond
 
   void BecameReady(Connection& connection) override;
   void WasPushed(Connection& connection) override;
   void MayGetNextPart(Connection& connection) override;
+  void WaitsToSend(Connection& connection) override { waiting_to_send_.push_back(connection.id()); }
   void TlsFailed(Connection& connection, std::string_view reason) override;
   void HasClosed(Connection& connection) override;
   void RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) override;
@@ -136,8 +142,13 @@ class Server final : public ServerControl,
 
   void Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls);
   void Turn();
-  // A share for each of those who have sent much, as far as the time goes.
-  void RunUnfinished(bool writes_wait);
+  // As far as the turn's room for it goes.
+  void SendMore();
+  // Sends the replies of those in running_, which is empty then.
+  void Answer();
+  // A share for each of those who wait, as far as the time goes.
+  void RunWaiting(std::deque<Connection*>& waiting, bool writes_wait);
+  bool HasReady() const { return !ready_.empty() || !postponed_.empty() || !demanding_.empty(); }
   void KeepUnfinished();
   // A slice of the script that is suspended.
   void GoOnWithScript();
@@ -224,13 +235,16 @@ class Server final : public ServerControl,
   ClientList clients_{settings_, statistics_, log_};
   Dispatcher dispatcher_;
   Batch batch_;
+  // A connection is in one of these at most, and knows that (is_listed()).
   std::vector<Connection*> ready_;
-  std::deque<Connection*> unfinished_;  // listed as well: they have sent much
-  std::vector<Connection*> running_;    // the batch at work
-  std::vector<Connection*> pushed_;     // got messages that are not sent yet
+  std::deque<Connection*> postponed_;
+  std::deque<Connection*> demanding_;  // AsksForMuch()
+  std::vector<Connection*> running_;   // the batch at work
+  std::vector<Connection*> pushed_;    // got messages that are not sent yet
   Slices slices_;
   // Work whose clients are to take more of the answer first, by their ids.
   std::map<int64_t, std::shared_ptr<SlicedWork>> untaken_answers_;
+  std::deque<int64_t> waiting_to_send_;     // connections
   std::vector<int64_t> held_back_;          // connections whose replies wait for the log
   std::vector<int64_t> waiting_for_disk_;   // connections whose writes wait
   std::vector<int64_t> waiting_for_pause_;  // connections whose commands wait for its end

@@ -93,12 +93,67 @@ TEST_F(HostileTest, OthersDoNotWaitForACrowdWithCostlyCommands) {
   ASSERT_TRUE(first.Send(Encode({"DEBUG", "SLEEP", "0.3"})));
   for (Client& client : crowd) ASSERT_TRUE(client.Send(Encode({"DEBUG", "SLEEP", "0.05"})));
   ASSERT_TRUE(first.Read().has_value());
+  const auto count_answered = [&] {
+    return std::ranges::count_if(crowd, [](Client& client) { return client.HasReply(); });
+  };
+  ASSERT_TRUE(WaitFor([&] { return count_answered() > 0; }));
   ASSERT_EQ(other.Ask("PING"), "PONG");
-  const auto answered =
-      std::ranges::count_if(crowd, [](Client& client) { return client.HasReply(); });
+  const auto answered = count_answered();
   EXPECT_LT(answered, static_cast<std::ptrdiff_t>(kCrowd));
   for (Client& client : crowd) ASSERT_TRUE(client.Read().has_value());
   ExpectAlive();
+}
+
+TEST_F(HostileTest, WhoAsksForLittleGoesBeforeThoseWhoseCommandsAreCostly) {
+  Client other = Connect();
+  ASSERT_EQ(other.Ask("PING"), "PONG");
+  constexpr size_t kCrowd = 40;
+  std::vector<Client> crowd;
+  for (size_t i = 0; i < kCrowd; ++i) {
+    crowd.push_back(Connect());
+    ASSERT_EQ(crowd.back().Ask("DEBUG SLEEP 0.001"), "OK");
+  }
+  Client first = Connect();
+  ASSERT_TRUE(first.Send(Encode({"DEBUG", "SLEEP", "0.3"})));
+  for (Client& client : crowd) ASSERT_TRUE(client.Send(Encode({"DEBUG", "SLEEP", "0.05"})));
+  // The last to come.
+  ASSERT_TRUE(other.Send(Encode({"PING"})));
+  ASSERT_TRUE(other.Read().has_value());
+  const auto answered =
+      std::ranges::count_if(crowd, [](Client& client) { return client.HasReply(); });
+  EXPECT_LT(answered, static_cast<std::ptrdiff_t>(kCrowd / 2));
+  ASSERT_TRUE(first.Read().has_value());
+  for (Client& client : crowd) ASSERT_TRUE(client.Read().has_value());
+}
+
+// All sockets fill up, and are filled again as they drain.
+TEST_F(HostileTest, LongAnswersForManyArriveWhole) {
+  constexpr int kClients = 30;
+  constexpr int kAnswers = 8;
+  constexpr size_t kValueBytes = 1 << 20;
+  Client writer = Connect();
+  std::vector<std::string> values;
+  for (int i = 0; i < kAnswers; ++i) {
+    std::string& value = values.emplace_back();
+    for (int n = i; value.size() < kValueBytes; ++n) value += std::to_string(n) + ' ';
+    ASSERT_EQ(writer.Run({"SET", Key(i), value}).text, "OK");
+  }
+  std::vector<Client> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(Connect());
+    std::string requests;
+    for (int n = 0; n < kAnswers; ++n) requests += Encode({"GET", Key(n)});
+    ASSERT_TRUE(clients.back().Send(requests));
+  }
+  ASSERT_EQ(writer.Ask("PING"), "PONG");
+  for (int n = 0; n < kAnswers; ++n) {
+    for (Client& client : clients) {
+      const std::optional<Value> reply = client.Read();
+      ASSERT_TRUE(reply.has_value());
+      ASSERT_TRUE(reply->text == values[static_cast<size_t>(n)]) << n;
+    }
+  }
+  for (Client& client : clients) ASSERT_EQ(client.Ask("PING"), "PONG");
 }
 
 TEST_F(HostileTest, MessagesDoNotBreakUpALongAnswer) {
