@@ -5,10 +5,10 @@
 //
 //   socket -> ReadBuffer -> NextCommand() … dispatch … output() -> Flush() -> socket
 //
-// Nobody waits for a slow client: what the socket does not take at once is sent by libuv as it
-// drains. A client that lets more than kMostUnsentBytes pile up is held up: it is not read from and
-// none of its commands run until all has gone. Where client-output-buffer-limit sets a limit it is
-// served on up to there instead, by kMostUnsentBytes a turn, so that it is cut off as the limit
+// Nobody waits for a slow client: what the socket does not take at once is sent as it drains, and
+// in pieces. A client that lets more than kMostUnsentBytes pile up is held up: it is not read from
+// and none of its commands run until all has gone. Where client-output-buffer-limit sets a limit it
+// is served on up to there instead, by kMostUnsentBytes a turn, so that it is cut off as the limit
 // says. Either way it holds no more than that and one reply. An idle connection has no buffers.
 #pragma once
 
@@ -45,7 +45,7 @@ class Connection final : public Session, public PubSub::Subscriber {
   static constexpr size_t kMostUnsentBytes = 1 << 20;
   // So much of a turn's replies counts against no limit, as in Redis.
   static constexpr size_t kUncountedBytes = 16 << 10;
-  // How much is gathered for a client that does not take it at once before libuv gets it.
+  // How much is gathered for a client that does not take it at once in one string.
   static constexpr size_t kGatheredBytes = 256 << 10;
   // What all sockets together may take, and give, in a turn, so that nobody waits for what a crowd
   // moves. Beyond that each gives a short piece, takes one of a new answer, and what it has not
