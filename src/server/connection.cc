@@ -142,12 +142,20 @@ void Connection::OnRead(uv_stream_t* stream, ssize_t bytes, const uv_buf_t* buff
   size_t& left = self.environment_.readable_bytes_left;
   if (bytes > 0) left -= std::min(left, static_cast<size_t>(bytes));
   if (self.tls_ != nullptr) return self.OnEncrypted(bytes, *buffer);
+  if (bytes == UV_EOF) return self.HasEnded();
   if (bytes < 0) return self.Close();
   ++self.environment_.statistics.reads;
   if (bytes == 0) return self.input_.Release();
   self.environment_.statistics.input_bytes += static_cast<uint64_t>(bytes);
   self.input_.Filled(static_cast<size_t>(bytes));
   self.Received();
+}
+
+void Connection::HasEnded() {
+  if (!is_sending() && output_.empty()) return Close();
+  // It may have closed its half only.
+  close_after_reply_ = true;
+  UpdateReading();
 }
 
 void Connection::Received() {
@@ -212,7 +220,8 @@ void Connection::GoBackTo(size_t position) {
 
 void Connection::FinishTurn() {
   if (is_closing_) return;
-  if (tls_ != nullptr && tls_->has_ended()) return Close();
+  // What is listed has commands that are still to run.
+  if (tls_ != nullptr && tls_->has_ended() && !is_listed_) return HasEnded();
   input_.Release();
   if (has_undecrypted_) Decrypt();
   UpdateReading();
@@ -326,23 +335,30 @@ void Connection::SendBytes(std::string bytes) {
     sending_->behind.push_back(std::move(bytes));
     return;
   }
-  const ssize_t sent = SendSome(bytes);
+  const ssize_t sent = SendSome(bytes, kLongPieceBytes);
   if (sent < 0) return Close();
   const auto done = static_cast<size_t>(sent);
   if (done == bytes.size()) return environment_.buffers.GiveBack(std::move(bytes));
   const size_t unsent = bytes.size() - done;
   sending_.reset(new Sending{.data = std::move(bytes), .done = done, .unsent_bytes = unsent});
-  if (environment_.sendable_bytes_left == 0) return WaitToSend();
+  if (SendableBytes() == 0) return WaitToSend();
   SendFeeler();
 }
 
-ssize_t Connection::SendSome(std::string_view bytes) {
-  size_t& left = environment_.sendable_bytes_left;
-  const size_t most = std::min(bytes.size(), std::max(left, kShortPieceBytes));
+size_t Connection::SendableBytes() const {
+  const OutputBufferLimit& limit = environment_.settings.output_buffer_limit(output_class());
+  const bool may_be_cut_off = limit.hard_bytes > 0 || limit.soft_bytes > 0;
+  return may_be_cut_off ? SIZE_MAX : environment_.sendable_bytes_left;
+}
+
+ssize_t Connection::SendSome(std::string_view bytes, size_t least) {
+  size_t most = bytes.size();
+  if (most > least) most = std::min(most, std::max(SendableBytes(), least));
   const uv_buf_t buffer = BufferOf(const_cast<char*>(bytes.data()), most);
   const int sent = uv_try_write(&handle_.stream, &buffer, 1);
   ++environment_.statistics.writes;
   if (sent < 0) return sent == UV_EAGAIN ? 0 : sent;
+  size_t& left = environment_.sendable_bytes_left;
   left -= std::min(left, static_cast<size_t>(sent));
   environment_.statistics.output_bytes += static_cast<uint64_t>(sent);
   return sent;
@@ -355,15 +371,9 @@ void Connection::WaitToSend() {
 
 void Connection::SendMore() {
   if (!std::exchange(waits_to_send_, false) || is_closing_) return;
-  SendRest();
-  // Less is unsent now.
-  Flush();
-}
-
-void Connection::SendRest() {
   while (sending_->unsent_bytes > 0) {
-    if (environment_.sendable_bytes_left == 0) return WaitToSend();
-    const ssize_t sent = SendSome(sending_->unsent());
+    if (SendableBytes() == 0) return WaitToSend();
+    const ssize_t sent = SendSome(sending_->unsent(), kShortPieceBytes);
     if (sent < 0) return Close();
     if (sent == 0) return SendFeeler();
     sending_->Advance(static_cast<size_t>(sent));
@@ -388,8 +398,8 @@ void Connection::OnSent(uv_write_t* request, int status) {
   const size_t bytes = self.sending_->feeler_bytes;
   self.environment_.statistics.output_bytes += bytes;
   self.sending_->Advance(bytes);
-  self.SendRest();
-  self.Flush();
+  // Not now: what is in output() may have to be held back, which the owner knows.
+  self.WaitToSend();
 }
 
 std::string Connection::TakeSendable() {

@@ -48,11 +48,14 @@ class Connection final : public Session, public PubSub::Subscriber {
   // How much is gathered for a client that does not take it at once in one string.
   static constexpr size_t kGatheredBytes = 256 << 10;
   // What all sockets together may take, and give, in a turn, so that nobody waits for what a crowd
-  // moves. Beyond that each gives a short piece, takes one of a new answer, and what it has not
-  // taken waits for a later turn.
+  // moves. Beyond that each gives a short piece, takes a longer one of a new answer, and what it
+  // has not taken waits for a later turn. Not so for clients that are cut off if they do not take
+  // it.
   static constexpr size_t kTurnSendBytes = 128 << 10;
   static constexpr size_t kTurnReadBytes = 256 << 10;
   static constexpr size_t kShortPieceBytes = 16 << 10;
+  // A new answer: what commands of a turn can answer is bounded already.
+  static constexpr size_t kLongPieceBytes = 256 << 10;
   // How much libuv gets to tell that a socket takes something again.
   static constexpr size_t kFeelerBytes = 1024;
   // A TLS client that has not shaken hands within this time is closed.
@@ -66,7 +69,8 @@ class Connection final : public Session, public PubSub::Subscriber {
     virtual void BecameReady(Connection& connection) = 0;
     // Enough of a part of its answer has gone for the next one: see EndPart().
     virtual void MayGetNextPart(Connection& connection) = 0;
-    // The turn has no room for what it has to send: SendMore() is to be called in a later one.
+    // It has more to send: its socket takes something again, or the turn had no room for it.
+    // SendMore() is to be called in a later one.
     virtual void WaitsToSend(Connection& connection) = 0;
     // Messages were pushed to it; called once until EndPushes(), which the owner is to call.
     virtual void WasPushed(Connection& connection) = 0;
@@ -173,9 +177,12 @@ class Connection final : public Session, public PubSub::Subscriber {
   }
   // The messages of a turn are complete, Flush() follows. A client with too many is closed.
   void EndPushes();
+  // There are messages for which EndPushes() was not called yet.
+  bool was_pushed() const { return was_pushed_; }
   // Sends output(): at once what the socket takes, the rest as it drains. What is held back stays.
   void Flush();
-  // Goes on with what waits to be sent (Owner::WaitsToSend), if anything does.
+  // Goes on with what waits to be sent (Owner::WaitsToSend), if anything does. Flush() is to
+  // follow, as there is less of it then.
   void SendMore();
   // What is in output() shows writes of the log up to that sequence, and is not to be sent before
   // LetGo() has said that they are kept. A sequence below the one before counts as that.
@@ -330,9 +337,11 @@ class Connection final : public Session, public PubSub::Subscriber {
   void Send();
   void SendBytes(std::string bytes);
   // Has the socket take what it takes now, within the bounds of the turn. Less than 0: an error.
-  ssize_t SendSome(std::string_view bytes);
-  // Goes on with sending_, of which libuv has nothing.
-  void SendRest();
+  // At least `least` of them are tried.
+  ssize_t SendSome(std::string_view bytes, size_t least);
+  // How much may be sent of sending_ in this turn. Who is cut off for what he does not take gets
+  // all that he takes.
+  size_t SendableBytes() const;
   // Has libuv send the beginning of sending_ as soon as the socket takes something.
   void SendFeeler();
   void WaitToSend();
@@ -348,6 +357,8 @@ class Connection final : public Session, public PubSub::Subscriber {
   void Decrypt();
   // There are new bytes in input_.
   void Received();
+  // The client sends nothing more.
+  void HasEnded();
   // Takes out of output_ what may be sent.
   std::string TakeSendable();
   // Commands that were held up may go on until so much is unsent.

@@ -354,7 +354,6 @@ void Server::Turn() {
     // In front of commands, which see what lapsed as lapsed.
     if (!writes_wait && !storage_.log_failed()) events_.RunDue(kDueAtOnce);
   }
-  SendMore();
   running_.swap(ready_);
   for (Connection* connection : running_) connection->set_listed(false);
   batch_.Run(running_, now_ms_, writes_wait);
@@ -363,8 +362,12 @@ void Server::Turn() {
   const bool runs_demanding = !demanding_.empty();
   KeepUnfinished();
   if (runs_postponed && !is_stopping_) RunWaiting(postponed_, writes_wait);
+  // Whoever asked for little does not wait for those who asked for much.
+  if (!waiting_to_send_.empty() && !is_stopping_) {
+    Answer();
+    SendMore();
+  }
   if (runs_demanding && !is_stopping_) {
-    // Whoever asked for little does not wait for those who asked for much.
     Answer();
     RunWaiting(demanding_, writes_wait);
   }
@@ -421,35 +424,17 @@ void Server::Turn() {
   SetAlarm(more || HasReady());
 }
 
-void Server::SendMore() {
-  while (!waiting_to_send_.empty() && connection_environment_.sendable_bytes_left > 0) {
-    Connection* const connection = clients_.Find(waiting_to_send_.front());
-    waiting_to_send_.pop_front();
-    if (connection != nullptr) connection->SendMore();
-  }
-}
-
-void Server::Answer() {
-  if (dispatcher_.is_busy()) storage_.Hold(dispatcher_.mark());
-  storage_.EndTurn();
-  const uint64_t sequence = storage_.last_sequence();
-  for (Connection* connection : running_) {
-    Flush(*connection, sequence);
-    connection->FinishTurn();
-  }
-  running_.clear();
-}
-
 void Server::RunWaiting(std::deque<Connection*>& waiting, bool writes_wait) {
   const int64_t until_nanos = ServerClock::StopwatchNanos() + kWaitingNanos;
-  do {
+  while (!waiting.empty() && !is_stopping_) {
     Connection* const connection = waiting.front();
     waiting.pop_front();
     connection->set_listed(false);
     batch_.Run({&connection, 1}, now_ms_, writes_wait);
     running_.push_back(connection);
     KeepUnfinished();
-  } while (!waiting.empty() && !is_stopping_ && ServerClock::StopwatchNanos() < until_nanos);
+    if (ServerClock::StopwatchNanos() >= until_nanos) return;
+  }
 }
 
 void Server::KeepUnfinished() {
@@ -489,41 +474,6 @@ bool Server::WorkOnEvents() {
   }
   blocked_.Work(now_ms_, writes_wait, kDueAtOnce);
   return more || (blocked_.has_woken() && !writes_wait);
-}
-
-void Server::Flush(Connection& connection, uint64_t sequence) {
-  if (storage_.HoldsBack(sequence) && connection.output_bytes() > 0) {
-    if (!connection.is_held_back()) held_back_.push_back(connection.id());
-    connection.HoldBack(sequence);
-  }
-  connection.Flush();
-  if (settings_.maxmemory_clients != 0) clients_.CountMemory(connection);
-}
-
-void Server::FlushPushed() {
-  // What a script has said so far may be about writes that are not in the log yet.
-  if (dispatcher_.is_busy() && settings_.appendfsync == SyncPolicy::kAlways) return;
-  const uint64_t sequence = storage_.last_sequence();
-  for (Connection* connection : pushed_) {
-    connection->EndPushes();
-    Flush(*connection, sequence);
-  }
-  pushed_.clear();
-}
-
-void Server::ReactToLog() {
-  const uint64_t kept = storage_.kept_sequence();
-  const bool failed = storage_.log_failed();
-  std::erase_if(held_back_, [&](int64_t id) {
-    Connection* const connection = clients_.Find(id);
-    if (connection == nullptr) return true;
-    connection->LetGo(kept);
-    // Nobody knows whether its write will last.
-    if (failed && connection->is_held_back() && connection->has_written()) connection->Close();
-    return connection->is_closing() || !connection->is_held_back();
-  });
-  if (storage_.WritersMustWait() || memory_.WritersMustWait()) return;
-  LetGoOn(waiting_for_disk_);
 }
 
 void Server::LetGoOn(std::vector<int64_t>& waiting) {
@@ -628,6 +578,8 @@ void Server::TryAnswer(int64_t id, const std::function<bool(Reply&)>& answer) {
 void Server::EndAnswer(Connection& waiting) {
   waiting.NoteWrite(true);
   waiting.EndReply();
+  // What it waits to send may be sent before its next command ends.
+  HoldBack(waiting, storage_.last_sequence());
   waiting.set_blocked(false);
   waiting.CheckHeldUp();
   BecameReady(waiting);
@@ -757,6 +709,7 @@ void Server::HasClosed(Connection& connection) {
     std::erase(postponed_, &connection);
     std::erase(demanding_, &connection);
   }
+  std::erase(running_, &connection);
   std::erase(pushed_, &connection);
   blocked_.Remove(connection.id());
   untaken_answers_.erase(connection.id());

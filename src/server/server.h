@@ -117,7 +117,7 @@ class Server final : public ServerControl,
   void BecameReady(Connection& connection) override;
   void WasPushed(Connection& connection) override;
   void MayGetNextPart(Connection& connection) override;
-  void WaitsToSend(Connection& connection) override { waiting_to_send_.push_back(connection.id()); }
+  void WaitsToSend(Connection& connection) override;
   void TlsFailed(Connection& connection, std::string_view reason) override;
   void HasClosed(Connection& connection) override;
   void RunInSlices(Connection& connection, std::unique_ptr<SlicedWork> work) override;
@@ -142,7 +142,7 @@ class Server final : public ServerControl,
 
   void Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls);
   void Turn();
-  // As far as the turn's room for it goes.
+  // Of those who wait for it, as far as the turn's room goes; then they are in running_.
   void SendMore();
   // Sends the replies of those in running_, which is empty then.
   void Answer();
@@ -156,6 +156,12 @@ class Server final : public ServerControl,
   void EndSuspension(Connection& connection);
   // Sends the messages of this turn: the one place where they leave.
   void FlushPushed();
+  // What a script has said so far may be about writes that are not in the log yet.
+  bool PushesWait() const {
+    return dispatcher_.is_busy() && settings_.appendfsync == SyncPolicy::kAlways;
+  }
+  // Has what a connection has been answered wait for the log, if it is to.
+  void HoldBack(Connection& connection, uint64_t sequence);
   // Sends what a connection has been answered in this turn, or has it wait for the log.
   void Flush(Connection& connection, uint64_t sequence);
   void ReactToLog();
@@ -244,7 +250,7 @@ class Server final : public ServerControl,
   Slices slices_;
   // Work whose clients are to take more of the answer first, by their ids.
   std::map<int64_t, std::shared_ptr<SlicedWork>> untaken_answers_;
-  std::deque<int64_t> waiting_to_send_;     // connections
+  std::vector<int64_t> waiting_to_send_;    // connections
   std::vector<int64_t> held_back_;          // connections whose replies wait for the log
   std::vector<int64_t> waiting_for_disk_;   // connections whose writes wait
   std::vector<int64_t> waiting_for_pause_;  // connections whose commands wait for its end

@@ -156,6 +156,42 @@ TEST_F(HostileTest, LongAnswersForManyArriveWhole) {
   for (Client& client : clients) ASSERT_EQ(client.Ask("PING"), "PONG");
 }
 
+// Together they are sent more than others may be in a turn, but the sockets take all of it.
+TEST_F(HostileTest, ListenersAreNotCutOffForWhatTheirSocketsTake) {
+  ASSERT_EQ(Connect().Run({"CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 0 0"}).text,
+            "OK");
+  constexpr int kListeners = 30;
+  constexpr int kMessages = 24;
+  const std::string message(64 << 10, 'x');
+  std::vector<Client> listeners;
+  for (int i = 0; i < kListeners; ++i) {
+    listeners.push_back(Connect());
+    ASSERT_TRUE(listeners.back().Send(Encode({"SUBSCRIBE", "news"})));
+    ASSERT_TRUE(listeners.back().Read().has_value());
+  }
+  Client publisher = Connect();
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_EQ(publisher.Run({"PUBLISH", "news", std::to_string(i) + message}).integer(),
+              kListeners);
+  }
+  for (Client& listener : listeners) {
+    for (int i = 0; i < kMessages; ++i) {
+      const std::optional<Value> value = listener.Read();
+      ASSERT_TRUE(value.has_value());
+      ASSERT_TRUE(value->elements.at(2).text == std::to_string(i) + message);
+    }
+  }
+}
+
+TEST_F(HostileTest, WhoSendsNothingMoreIsAnsweredInFull) {
+  constexpr size_t kValueBytes = 8 << 20;
+  Client client = Connect();
+  ASSERT_EQ(client.Run({"SET", "k", std::string(kValueBytes, 'x')}).text, "OK");
+  ASSERT_TRUE(client.Send(Encode({"GET", "k"})));
+  client.FinishSending();
+  EXPECT_EQ(client.ReadToEnd().size(), kValueBytes + std::string("$8388608\r\n\r\n").size());
+}
+
 TEST_F(HostileTest, MessagesDoNotBreakUpALongAnswer) {
   Fill(kManyKeys);
   Client listener = Connect();
