@@ -8,8 +8,12 @@
 #include <sys/mman.h>
 
 // Read by jemalloc at start. The background thread gives pages back without holding up the loop.
+// What was freed is used again however much larger it is than what is asked for: buffers that lay
+// side by side are one piece then, and by default (64 times as large at most) new memory would be
+// taken beside it, again and again until the old one is given back.
 extern "C" const char* malloc_conf;
-const char* malloc_conf = "background_thread:true,thp:never,narenas:2,oversize_threshold:0";
+const char* malloc_conf =
+    "background_thread:true,thp:never,narenas:2,oversize_threshold:0,lg_extent_max_active_fit:20";
 #else
 #include <malloc.h>
 #endif

@@ -104,6 +104,20 @@ TEST_F(HostileTest, OthersDoNotWaitForACrowdWithCostlyCommands) {
   ExpectAlive();
 }
 
+TEST_F(HostileTest, WhoComesInACrowdIsLetInAndServed) {
+  // All of them come while nobody is let in.
+  Client first = Connect();
+  ASSERT_TRUE(first.Send(Encode({"DEBUG", "SLEEP", "0.3"})));
+  std::vector<Client> crowd;
+  for (int i = 0; i < 200; ++i) {
+    crowd.push_back(Connect());
+    ASSERT_TRUE(crowd.back().Send(Encode({"INCR", "n"})));
+  }
+  ASSERT_TRUE(first.Read().has_value());
+  for (Client& client : crowd) ASSERT_TRUE(client.Read().has_value());
+  EXPECT_EQ(Connect().Ask("GET n"), "\"200\"");
+}
+
 TEST_F(HostileTest, WhoAsksForLittleGoesBeforeThoseWhoseCommandsAreCostly) {
   Client other = Connect();
   ASSERT_EQ(other.Ask("PING"), "PONG");
@@ -295,6 +309,22 @@ TEST_F(HostileTest, ManyKeysAreLookedUpInSlices) {
   }
   EXPECT_EQ(other.Ask("DEBUG VERIFY"), "OK");
 }
+
+#ifndef AMPT_WITHOUT_JEMALLOC  // a sanitizer's own allocator keeps what was freed
+TEST_F(HostileTest, TheMemoryOfLongAnswersIsUsedAgain) {
+  constexpr int kKeys = 300'000;
+  Fill(kKeys);
+  const auto ask = [this] {
+    Client client = Connect();
+    ASSERT_TRUE(client.Send(Encode({"KEYS", "*"}) + Encode({"QUIT"})));
+    ASSERT_GT(client.ReadToEnd().size(), size_t{10} * kKeys);
+  };
+  for (int i = 0; i < 3; ++i) ask();
+  const int64_t before_bytes = server().RssBytes();
+  for (int i = 0; i < 15; ++i) ask();
+  EXPECT_LT(server().RssBytes() - before_bytes, 16 << 20);
+}
+#endif
 
 TEST_F(HostileTest, HalfACommandTakesLittleMemory) {
   std::vector<Client> slow;
