@@ -60,6 +60,11 @@ bool PartMatches(std::string_view pattern, size_t* at, char c, Case letters) {
   }
 }
 
+// Upper and lower case share their bits; digits and punctuation, in groups of 32, have others.
+ByteSet BitOf(char c) {
+  return ByteSet{1} << ((c & 31) | (c & 64) >> 1);
+}
+
 // The matching of one text by all parts of the pattern at once: bit i of the state says that the
 // first i parts, not counting `*`, match what has been read (the Shift-And automaton). A step costs
 // a word for 64 parts, whatever the pattern and the text are.
@@ -172,6 +177,26 @@ GlobPrefix PrefixOfGlob(std::string_view pattern) {
   }
   prefix.exact = true;
   return prefix;
+}
+
+ByteSet BytesOfText(std::string_view text) {
+  ByteSet bytes = 0;
+  for (const char c : text) bytes |= BitOf(c);
+  return bytes;
+}
+
+ByteSet BytesNeededByGlob(std::string_view pattern) {
+  ByteSet bytes = 0;
+  for (size_t at = 0; at < pattern.size();) {
+    if (pattern[at] == '*') {
+      ++at;
+      continue;
+    }
+    const bool is_byte = pattern[at] != '?' && pattern[at] != '[';
+    PartMatches(pattern, &at, '\0', Case::kSensitive);
+    if (is_byte) bytes |= BitOf(pattern[at - 1]);
+  }
+  return bytes;
 }
 
 }  // namespace ampt

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/glob.h"
 #include "server/resp_reply.h"
 
 namespace ampt {
@@ -84,6 +83,10 @@ void PubSub::Subscribe(Subscriber& subscriber, Topic topic, std::string_view nam
       Result<Filter> filter = Filter::Parse(name.substr(kEventChannelPrefix.size()));
       found->value.filter = std::move(*filter);
     }
+    if (IsOfPatterns(registry)) {
+      found->value.place = PatternsOf(registry).size();
+      PatternsOf(registry).push_back({BytesNeededByGlob(name), &found->value});
+    }
   }
   Named& named = found->value;
   const Subscriptions::Key key{topic, *named.name, database};
@@ -141,6 +144,12 @@ void PubSub::Remove(Subscriptions& subscriptions, Subscriptions::Places::iterato
   }
   list.pop_back();
   if (!list.empty()) return;
+  if (IsOfPatterns(named->registry)) {
+    std::deque<Pattern>& patterns = PatternsOf(named->registry);
+    patterns[named->place] = patterns.back();
+    patterns[named->place].named->place = named->place;
+    patterns.pop_back();
+  }
   Names& names = names_[named->registry];
   names.Remove(*names.Find(*named->name));
 }
@@ -178,15 +187,23 @@ int64_t PubSub::Deliver(const Named& named, std::initializer_list<std::string_vi
   return receivers;
 }
 
+template <typename Found>
+bool PubSub::AnyMatch(const std::deque<Pattern>& patterns, std::string_view channel, Found found) {
+  const ByteSet bytes = BytesOfText(channel);
+  return std::ranges::any_of(patterns, [&](const Pattern& pattern) {
+    return (pattern.needs & ~bytes) == 0 && GlobMatches(*pattern.named->name, channel) &&
+           found(*pattern.named);
+  });
+}
+
 int64_t PubSub::Publish(std::string_view channel, std::string_view message) {
   int64_t receivers = 0;
   if (const Named* named = Find(kChannels, channel); named != nullptr) {
     receivers += Deliver(*named, {"message", channel, message}, kEveryDatabase);
   }
-  names_[kPatterns].ForEach([&](const Names::Node& pattern) {
-    if (!GlobMatches(pattern.name, channel)) return;
-    receivers +=
-        Deliver(pattern.value, {"pmessage", pattern.name, channel, message}, kEveryDatabase);
+  AnyMatch(patterns_, channel, [&](const Named& pattern) {
+    receivers += Deliver(pattern, {"pmessage", *pattern.name, channel, message}, kEveryDatabase);
+    return false;
   });
   return receivers;
 }
@@ -214,9 +231,7 @@ bool PubSub::FindForEvent(int database, EventName name, std::string_view key, Fo
   }
   return names_[kFilters].AnyOf([&](const Names::Node& filter) {
     return filter.value.filter->Matches(name, key) && take(filter.value);
-  }) || names_[kEventPatterns].AnyOf([&](const Names::Node& pattern) {
-    return GlobMatches(pattern.name, channel) && take(pattern.value);
-  });
+  }) || AnyMatch(event_patterns_, channel, take);
 }
 
 bool PubSub::HasEventSubscribers(int database) const {

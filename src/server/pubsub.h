@@ -20,6 +20,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <map>
@@ -34,6 +35,7 @@
 #include "event/event.h"
 #include "event/filter.h"
 #include "event/seams.h"
+#include "model/glob.h"
 #include "server/leftovers.h"
 #include "server/slices.h"
 
@@ -157,14 +159,30 @@ class PubSub final : public LiveSink {
     Registry registry = kChannels;
     const std::string* name = nullptr;
     std::optional<Filter> filter;  // of kFilters
+    size_t place = 0;              // of patterns: in patterns_
     std::vector<Subscription> subscribers;
   };
   using Names = NameMap<Named>;
+
+  // All that is looked at of most patterns, side by side.
+  struct Pattern {
+    ByteSet needs;
+    Named* named;
+  };
 
   static Registry RegistryOf(Topic topic, std::string_view name);
   // Whether a filter means the events of one key only, so that its text tells which.
   static bool MeansOneKey(std::string_view filter);
   static bool IsOfEvents(Registry registry) { return registry >= kExactFilters; }
+  static bool IsOfPatterns(Registry registry) {
+    return registry == kPatterns || registry == kEventPatterns;
+  }
+  std::deque<Pattern>& PatternsOf(Registry registry) {
+    return registry == kPatterns ? patterns_ : event_patterns_;
+  }
+  // Calls `found` with each pattern that matches, until it returns true; whether it did.
+  template <typename Found>
+  static bool AnyMatch(const std::deque<Pattern>& patterns, std::string_view channel, Found found);
   const Named* Find(Registry registry, std::string_view name) const;
   void Remove(Subscriptions& subscriptions, Subscriptions::Places::iterator at);
   // The number of a name's subscriptions without those of subscribers that have left.
@@ -180,6 +198,8 @@ class PubSub final : public LiveSink {
   bool FindForEvent(int database, EventName name, std::string_view key, Found found) const;
 
   std::array<Names, kRegistries> names_;
+  std::deque<Pattern> patterns_;  // a deque, as that grows without moving
+  std::deque<Pattern> event_patterns_;
   std::vector<size_t> event_subscriptions_;  // of each database, as far as there were any
   std::function<void(int, bool)> on_live_;
   Leftovers<std::unique_ptr<Subscriptions>> left_;

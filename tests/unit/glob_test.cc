@@ -122,6 +122,33 @@ TEST(Glob, BothWaysOfSearchingAgree) {
   EXPECT_GT(matches, 50);
 }
 
+TEST(Glob, WhatMatchesHasTheBytesThatAreNeeded) {
+  const auto may_match = [](std::string_view pattern, std::string_view text) {
+    return (BytesNeededByGlob(pattern) & ~BytesOfText(text)) == 0;
+  };
+  const std::string_view parts[] = {"a", ":", "7", "?", "*", "[a7]", "[^:", "[", "]", "\\[", "\\"};
+  const std::string_view bytes[] = {"a", ":", "7", "[", "]", "\\", "Z", "\xff"};
+  uint32_t random = 1;
+  const auto draw = [&random](uint32_t below) {
+    random = random * 1664525u + 1013904223u;
+    return (random >> 16) % below;
+  };
+  int matches = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string pattern;
+    std::string text;
+    for (uint32_t left = draw(5); left > 0; --left) pattern.append(parts[draw(11)]);
+    for (uint32_t left = draw(5); left > 0; --left) text.append(bytes[draw(8)]);
+    if (!GlobMatches(pattern, text)) continue;
+    ++matches;
+    EXPECT_TRUE(may_match(pattern, text)) << pattern << " on " << text;
+  }
+  EXPECT_GT(matches, 500);
+  EXPECT_FALSE(may_match("*:17:*", "a:channel:b"));
+  EXPECT_FALSE(may_match("*\\?", "a"));
+  EXPECT_FALSE(may_match("[a-z]x", "ab"));
+}
+
 TEST(Glob, LettersOfEitherCase) {
   EXPECT_FALSE(GlobMatches("MaxMemory*", "maxmemory-policy"));
   EXPECT_TRUE(GlobMatches("MaxMemory*", "maxmemory-policy", Case::kIgnore));
