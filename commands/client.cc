@@ -133,7 +133,7 @@ class ListWork : public SlicedWork {
   ListWork(Host& host, ClientFilter filter) : host_(host), filter_(std::move(filter)) {}
 
   bool DoSome(TimeMs) override {
-    constexpr size_t kConnections = 100;
+    constexpr size_t kConnections = 30;
     latest_id_ = host_.ListClients(filter_, latest_id_, kConnections, &list_);
     return latest_id_ == 0;
   }

@@ -45,11 +45,11 @@ inline constexpr size_t kPatternBytes = kRawKeyBytes;
 
 // Work in slices. Others wait for one of these again and again: so short that they hardly notice,
 // so long that going on where the last one ended costs little beside it.
-inline constexpr int64_t kSliceMicros = 300;
+inline constexpr int64_t kSliceMicros = 100;
 // At most as long, where counting is cheaper than the clock: keys looked up or walked over, and
 // names that are watched, subscribed to or given back.
-inline constexpr size_t kSliceKeys = 1000;
-inline constexpr size_t kSliceNames = 150;
+inline constexpr size_t kSliceKeys = 300;
+inline constexpr size_t kSliceNames = 50;
 
 // Protocol (Redis' own limits).
 inline constexpr size_t kInlineBytes = 64 * 1024;

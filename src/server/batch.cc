@@ -17,20 +17,24 @@ bool IsHttp(std::string_view word) {
 
 }  // namespace
 
-void Batch::Run(std::span<Connection* const> ready, TimeMs now_ms, bool writes_wait) {
+void Batch::Run(std::span<Connection* const> ready, Budget budget, TimeMs now_ms,
+                bool writes_wait) {
   writes_wait_ = writes_wait;
   unfinished_.clear();
   dispatcher_.StartTiming();
-  run_until_nanos_ = dispatcher_.last_nanos() + kRunNanos;
+  run_until_nanos_ = dispatcher_.last_nanos() + budget.run_nanos;
+  share_nanos_ = budget.share_nanos;
   for (Connection* connection : ready) {
     if (dispatcher_.last_nanos() > run_until_nanos_) {
       unfinished_.push_back(connection);
       continue;
     }
-    const int64_t until_nanos = dispatcher_.last_nanos() + kShareNanos;
+    const int64_t until_nanos = dispatcher_.last_nanos() + share_nanos_;
     for (size_t groups = 0; Collect(*connection);) {
       Execute(now_ms);
-      if (++groups < kGroupsOfShare && dispatcher_.last_nanos() <= until_nanos) continue;
+      const bool has_time = dispatcher_.last_nanos() <= until_nanos;
+      if (++groups < kGroupsOfShare && has_time) continue;
+      if (!has_time) connection->set_costly(true);
       unfinished_.push_back(connection);
       break;
     }
@@ -162,10 +166,11 @@ void Batch::Execute(TimeMs now_ms) {
         stopped = &connection;
         continue;
       }
-      until_nanos = dispatcher_.last_nanos() + kShareNanos;
+      until_nanos = dispatcher_.last_nanos() + share_nanos_;
       latest = &connection;
     } else if (dispatcher_.last_nanos() > until_nanos) {
       connection.GoBackTo(request.position);
+      connection.set_costly(true);
       unfinished_.push_back(&connection);
       stopped = &connection;
       continue;

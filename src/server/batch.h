@@ -61,9 +61,15 @@ class Batch {
         settings_(settings),
         hot_keys_(hot_keys) {}
 
+  // After so long no group, and no command that is not fast, begins: of a run, so that what comes
+  // meanwhile need not wait for a crowd, and of one connection in it.
+  struct Budget {
+    int64_t run_nanos;
+    int64_t share_nanos;
+  };
   // Works off what these connections have sent, up to the share of each. Replies wait in their
   // output(). `writes_wait`: no write is run (Owner::WaitForDisk).
-  void Run(std::span<Connection* const> ready, TimeMs now_ms, bool writes_wait);
+  void Run(std::span<Connection* const> ready, Budget budget, TimeMs now_ms, bool writes_wait);
   // Those of the latest Run() that have sent more, most of them once.
   std::span<Connection* const> unfinished() const { return unfinished_; }
   // From the next command on, of the group at work too.
@@ -74,14 +80,9 @@ class Batch {
 
  private:
   static constexpr size_t kGroup = 32;
-  // A connection's share: so many groups, but no group and no command that is not fast that would
-  // begin after this time.
+  // A connection's share, if the time allows.
   static constexpr size_t kGroupsOfShare = 4;
-  static constexpr int64_t kShareNanos = 200'000;
-  // All connections' together: whoever would begin after this time is unfinished before it has
-  // begun, so that what comes meanwhile need not wait for a crowd with costly commands.
-  static constexpr int64_t kRunNanos = 300'000;
-  // A command that takes longer is costly.
+  // A connection is costly whose latest command takes longer, or who used up its share of the time.
   static constexpr int64_t kCostlyNanos = 50'000;
   // Answers of so many bytes take time in any command, so the clock is looked at.
   static constexpr size_t kLongAnswerBytes = 64 << 10;
@@ -141,6 +142,7 @@ class Batch {
   std::array<Request, kGroup> group_;
   size_t group_size_ = 0;
   int64_t run_until_nanos_ = 0;
+  int64_t share_nanos_ = 0;
   bool writes_wait_ = false;
   Pause pause_ = Pause::kNone;
   std::vector<KeyHash> keys_;

@@ -83,12 +83,9 @@ void ClientList::EvictLargest() {
 
 int64_t ClientList::List(const ClientFilter& filter, int64_t after_id, size_t most,
                          std::string* list) const {
-  auto at = connections_.upper_bound(after_id);
-  for (; at != connections_.end() && most > 0; ++at, --most) {
-    after_id = at->first;
-    if (Matches(filter, *at->second)) list->append(at->second->Describe()).append("\n");
-  }
-  return at == connections_.end() ? 0 : after_id;
+  return ForSome(after_id, most, [&](const Connection& connection) {
+    if (Matches(filter, connection)) list->append(connection.Describe()).append("\n");
+  });
 }
 
 int64_t ClientList::Kill(const ClientFilter& filter, const Session& me) {

@@ -40,6 +40,18 @@ class ClientList {
     for (const auto& [id, connection] : connections_) visit(*connection);
   }
 
+  // Calls `visit(connection)` for up to `most` of them behind `after_id`. The id to go on behind;
+  // 0: there are no more.
+  template <typename Visit>
+  int64_t ForSome(int64_t after_id, size_t most, Visit visit) const {
+    auto at = connections_.upper_bound(after_id);
+    for (; at != connections_.end() && most > 0; ++at, --most) {
+      after_id = at->first;
+      visit(*at->second);
+    }
+    return at == connections_.end() ? 0 : after_id;
+  }
+
   // --- maxmemory-clients ---
   // Keeps account of what a connection takes. Cost: a subtraction.
   void CountMemory(Connection& connection);

@@ -46,7 +46,7 @@ class Connection final : public Session, public PubSub::Subscriber {
   // So much of a turn's replies counts against no limit, as in Redis.
   static constexpr size_t kUncountedBytes = 16 << 10;
   // How much is gathered for a client that does not take it at once in one string.
-  static constexpr size_t kGatheredBytes = 256 << 10;
+  static constexpr size_t kGatheredBytes = 64 << 10;
   // What all sockets together may take, and give, in a turn, so that nobody waits for what a crowd
   // moves. Beyond that each gives a short piece, takes a longer one of a new answer, and what it
   // has not taken waits for a later turn. Not so for clients that are cut off if they do not take
@@ -145,6 +145,9 @@ class Connection final : public Session, public PubSub::Subscriber {
   // Whether its latest command took long.
   bool is_costly() const { return is_costly_; }
   void set_costly(bool is_costly) { is_costly_ = is_costly; }
+  // When it was last found to ask for much, by the stopwatch.
+  int64_t demanded_nanos() const { return demanded_nanos_; }
+  void set_demanded_nanos(int64_t nanos) { demanded_nanos_ = nanos; }
 
   // --- replies ---
   // Append here; Flush() sends it.
@@ -411,6 +414,7 @@ class Connection final : public Session, public PubSub::Subscriber {
   bool is_held_up_ = false;
   bool is_listed_ = false;
   bool is_costly_ = false;
+  int64_t demanded_nanos_ = INT64_MIN / 2;
   bool waits_to_send_ = false;
   bool is_silenced_ = false;
   bool is_replying_ = false;

@@ -218,7 +218,11 @@ RespParser::Result RespParser::NextBulks(std::string_view input, const RespLimit
     bulk_bytes_ = -1;
     --items_left_;
   }
-  if (resumed) out->words.insert(out->words.end(), unfinished_.begin(), unfinished_.end());
+  if (resumed && out->words.empty()) {
+    out->words.swap(unfinished_);  // no copy of a million views
+  } else if (resumed) {
+    out->words.insert(out->words.end(), unfinished_.begin(), unfinished_.end());
+  }
   return Done(at);
 }
 

@@ -345,6 +345,12 @@ void Server::Turn() {
   const Monitoring::Stopwatch stopwatch(monitoring_, "event-loop");
   is_in_turn_ = true;
   connection_environment_.BeginTurn();
+  accepts_left_ = kAcceptsOfTurn;
+  // The loop looks at a listener again when its client is taken.
+  for (const auto& [listener, is_unix, is_tls] : std::exchange(waiting_listeners_, {})) {
+    const auto* const handle = reinterpret_cast<const uv_handle_t*>(listener);
+    if (uv_is_closing(handle) == 0) Accept(listener, is_unix, 0, is_tls);
+  }
   now_ms_ = clock_.NowMs();
   const bool writes_wait = storage_.WritersMustWait();
   const bool was_busy = dispatcher_.is_busy();
@@ -356,12 +362,19 @@ void Server::Turn() {
   }
   running_.swap(ready_);
   for (Connection* connection : running_) connection->set_listed(false);
-  batch_.Run(running_, now_ms_, writes_wait);
+  batch_.Run(running_, kForLittle, now_ms_, writes_wait);
+  const int64_t nanos = dispatcher_.last_nanos();
+  // A piece of a long pipeline may be short.
+  if (std::ranges::any_of(running_, [nanos](const Connection* connection) {
+        return nanos - connection->demanded_nanos() > kOthersStayNanos;
+      })) {
+    others_stay_until_nanos_ = nanos + kOthersStayNanos;
+  }
   // Of those who wait only who did so when the turn began: others may have come meanwhile.
   const bool runs_postponed = !postponed_.empty();
   const bool runs_demanding = !demanding_.empty();
   KeepUnfinished();
-  if (runs_postponed && !is_stopping_) RunWaiting(postponed_, writes_wait);
+  if (runs_postponed && !is_stopping_) RunWaiting(postponed_, kForPostponed, writes_wait);
   // Whoever asked for little does not wait for those who asked for much.
   if (!waiting_to_send_.empty() && !is_stopping_) {
     Answer();
@@ -369,7 +382,8 @@ void Server::Turn() {
   }
   if (runs_demanding && !is_stopping_) {
     Answer();
-    RunWaiting(demanding_, writes_wait);
+    const bool alone = dispatcher_.last_nanos() >= others_stay_until_nanos_;
+    RunWaiting(demanding_, alone ? kForMuchAlone : kForMuch, writes_wait);
   }
   if (is_stopping_) {
     is_in_turn_ = false;
@@ -424,24 +438,31 @@ void Server::Turn() {
   SetAlarm(more || HasReady());
 }
 
-void Server::RunWaiting(std::deque<Connection*>& waiting, bool writes_wait) {
-  const int64_t until_nanos = ServerClock::StopwatchNanos() + kWaitingNanos;
+void Server::RunWaiting(std::deque<Connection*>& waiting, Batch::Budget budget, bool writes_wait) {
+  const int64_t until_nanos = ServerClock::StopwatchNanos() + budget.run_nanos;
   while (!waiting.empty() && !is_stopping_) {
     Connection* const connection = waiting.front();
     waiting.pop_front();
     connection->set_listed(false);
-    batch_.Run({&connection, 1}, now_ms_, writes_wait);
+    batch_.Run({&connection, 1}, budget, now_ms_, writes_wait);
     running_.push_back(connection);
     KeepUnfinished();
     if (ServerClock::StopwatchNanos() >= until_nanos) return;
   }
 }
 
+bool Server::Demands(Connection& connection) {
+  if (!AsksForMuch(connection)) return false;
+  connection.set_demanded_nanos(dispatcher_.last_nanos());
+  demanding_.push_back(&connection);
+  return true;
+}
+
 void Server::KeepUnfinished() {
   for (Connection* const connection : batch_.unfinished()) {
     if (connection->is_listed()) continue;
     connection->set_listed(true);
-    (AsksForMuch(*connection) ? demanding_ : postponed_).push_back(connection);
+    if (!Demands(*connection)) postponed_.push_back(connection);
   }
 }
 
@@ -643,12 +664,21 @@ void Server::EveryTenthOfASecond() {
     events_.allocator().slabs().ReleaseSome(limits::kRegionsPerTick);
   }
   if (++tenths_ % 10 != 0) return;
-  clients_.ForEach([this](Connection& connection) {
+  if (!std::exchange(is_checking_clients_, true)) {
+    RunInSlices([this, after_id = int64_t{0}]() mutable { return CheckSomeClients(&after_id); });
+    GoOnWithSlices();
+  }
+  http_.CheckTime();
+  if (storage_.loading()) ReportLoading();
+}
+
+bool Server::CheckSomeClients(int64_t* after_id) {
+  *after_id = clients_.ForSome(*after_id, kClientsAtOnce, [this](Connection& connection) {
     connection.CheckTime();
     clients_.CountMemory(connection);
   });
-  http_.CheckTime();
-  if (storage_.loading()) ReportLoading();
+  is_checking_clients_ = *after_id != 0;
+  return !is_checking_clients_;
 }
 
 // --- connections
@@ -662,6 +692,8 @@ void Server::Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls)
     log_.Warning("A client could not be accepted: {}", uv_strerror(error));
     return;
   }
+  if (accepts_left_ == 0) return waiting_listeners_.push_back({listener, is_unix, is_tls});
+  --accepts_left_;
   const bool is_full = clients_.size() >= static_cast<size_t>(settings_.maxclients);
   Connection& connection = clients_.Add(connection_environment_, is_unix);
   if (is_tls) connection.Secure(*tls_);
@@ -682,7 +714,7 @@ void Server::Accept(uv_stream_t* listener, bool is_unix, int error, bool is_tls)
 void Server::BecameReady(Connection& connection) {
   if (connection.is_listed()) return;
   connection.set_listed(true);
-  if (AsksForMuch(connection)) return demanding_.push_back(&connection);
+  if (Demands(connection)) return;
   ready_.push_back(&connection);
   if (ready_.size() >= kMostReady && !is_in_turn_) Turn();
 }

@@ -102,17 +102,28 @@ class Server final : public ServerControl,
   // Connections worked off together; more in one turn make several batches, so that the memory for
   // what they sent stays small.
   static constexpr size_t kMostReady = 256;
-  // Whoever has sent so much, or has last asked for something that took long, is served behind the
-  // others of a turn.
+  // Whoever has sent so much, or has last asked for what took long, is served behind the others of
+  // a turn.
   static constexpr size_t kMuchBytes = 16 * 1024;
   static bool AsksForMuch(const Connection& connection) {
     return connection.unparsed_bytes() > kMuchBytes || connection.is_costly();
   }
-  // So long in a turn for those who ask for much, and as long for others who could not be worked
-  // off to their end in the turn before; one of each at least.
-  static constexpr int64_t kWaitingNanos = 150'000;
-  static constexpr size_t kExpireAtOnce = 64;  // items between two looks at the stopwatch
-  static constexpr size_t kDueAtOnce = 256;    // steps of events: less than a millisecond
+  // What a turn has for those who ask for little: many short requests in one go are answered, and
+  // logged, in one go.
+  static constexpr Batch::Budget kForLittle = {.run_nanos = 600'000, .share_nanos = 100'000};
+  // For others of these, who could not be worked off to their end in the turn before.
+  static constexpr Batch::Budget kForPostponed = {.run_nanos = 150'000, .share_nanos = 100'000};
+  // For those who ask for much: while others are there, and while they are among themselves.
+  static constexpr Batch::Budget kForMuch = {.run_nanos = 75'000, .share_nanos = 75'000};
+  static constexpr Batch::Budget kForMuchAlone = {.run_nanos = 600'000, .share_nanos = 200'000};
+  // Others are there until they have asked for nothing for so long; who asked for much is none of
+  // them for as long.
+  static constexpr int64_t kOthersStayNanos = 100'000'000;
+  // New clients a turn lets in, so that a storm of them does not hold up the others.
+  static constexpr size_t kAcceptsOfTurn = 16;
+  static constexpr size_t kClientsAtOnce = 200;  // checked in a slice
+  static constexpr size_t kExpireAtOnce = 64;    // items between two looks at the stopwatch
+  static constexpr size_t kDueAtOnce = 256;      // steps of events: less than a millisecond
 
   void BecameReady(Connection& connection) override;
   void WasPushed(Connection& connection) override;
@@ -146,9 +157,11 @@ class Server final : public ServerControl,
   void SendMore();
   // Sends the replies of those in running_, which is empty then.
   void Answer();
-  // A share for each of those who wait, as far as the time goes.
-  void RunWaiting(std::deque<Connection*>& waiting, bool writes_wait);
+  // A share for each of those who wait, as far as the time goes; one at least.
+  void RunWaiting(std::deque<Connection*>& waiting, Batch::Budget budget, bool writes_wait);
   bool HasReady() const { return !ready_.empty() || !postponed_.empty() || !demanding_.empty(); }
+  // Lists a connection that asks for much; false if it does not.
+  bool Demands(Connection& connection);
   void KeepUnfinished();
   // A slice of the script that is suspended.
   void GoOnWithScript();
@@ -195,6 +208,8 @@ class Server final : public ServerControl,
   // Has the loop wake up when it must: at once, or at the next deadline.
   void SetAlarm(bool at_once);
   void EveryTenthOfASecond();
+  // What is looked at every second, of some of them; true when all are.
+  bool CheckSomeClients(int64_t* after_id);
   void Shutdown();
 
   Settings& settings_;
@@ -237,6 +252,16 @@ class Server final : public ServerControl,
   std::unique_ptr<Listener> unix_listener_;  // null: there is no unixsocket
   HttpServer http_;
 
+  struct WaitingListener {
+    uv_stream_t* stream;
+    bool is_unix;
+    bool is_tls;
+  };
+  // Those who have a client for the next turn; it is that turn's first work, so they are still
+  // open.
+  std::vector<WaitingListener> waiting_listeners_;
+  size_t accepts_left_ = kAcceptsOfTurn;
+
   Connection::Environment connection_environment_;
   ClientList clients_{settings_, statistics_, log_};
   Dispatcher dispatcher_;
@@ -256,8 +281,10 @@ class Server final : public ServerControl,
   std::vector<int64_t> waiting_for_pause_;  // connections whose commands wait for its end
   std::vector<int64_t> waiting_for_save_;   // connections that sent SAVE
   TimeMs now_ms_ = 0;
-  size_t next_to_expire_ = 0;  // database
+  int64_t others_stay_until_nanos_ = 0;  // those who ask for little
+  size_t next_to_expire_ = 0;            // database
   unsigned tenths_ = 0;
+  bool is_checking_clients_ = false;
   int64_t next_accept_warning_us_ = 0;
   int64_t next_http_warning_us_ = 0;
   bool is_in_turn_ = false;

@@ -469,6 +469,14 @@ TEST_F(ProtocolTest, TimeoutClosesWhoIsIdle) {
   ExpectAlive();
 }
 
+TEST_F(ProtocolTest, TimeoutClosesAllWhoAreIdle) {
+  StartServer({{"timeout", "1"}});
+  std::vector<Client> idle;
+  for (int i = 0; i < 500; ++i) idle.push_back(Connect());
+  for (Client& client : idle) ASSERT_TRUE(client.WaitClosed());
+  ExpectAlive();
+}
+
 TEST_F(ProtocolTest, ThousandConnectionsComeAndGo) {
   std::vector<Client> clients;
   for (int i = 0; i < 500; ++i) clients.push_back(Connect());
