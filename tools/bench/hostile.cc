@@ -35,8 +35,10 @@ using std::chrono::milliseconds;
 constexpr double kProbesPerS = 1000;
 constexpr size_t kProbers = 2;  // connections
 constexpr uint64_t kProbedKeys = 100;
-constexpr double kWindowS = 4;
-// Others' latency may grow so much, beside as many connections that behave.
+// So long that a single wait of 50 ms, which the host of a virtual machine may cause, is no p99.
+constexpr double kWindowS = 10;
+// Others' latency may grow so much over what it is alone or beside as many connections that behave,
+// whichever is more: both are what a client sees without the hostile ones.
 constexpr double kMostRatio = 3;
 // How long memory may take to be given back: the allocator waits for 10 s before it does.
 constexpr auto kGiveBackPatience = std::chrono::seconds(15);
@@ -130,6 +132,8 @@ struct Scenario {
   uint64_t keys = 0;
   // Requests before.
   std::vector<std::vector<std::string>> before = {};
+  // Behind them, for what is data and stays: what it took is to be given back as well.
+  std::vector<std::vector<std::string>> after = {};
   // All its clients do is to be there, so others' latency is compared with that of an idle server.
   bool is_quiet = false;
   // Only our server knows these commands, or the other takes too long for them.
@@ -264,7 +268,9 @@ void AddDeafOnes(std::vector<Scenario>* all) {
              .awaits = 1}},
        // A backlog has its own bound of 256 MB.
        .most_mb = 256 + 20 * 4,
-       .before = {{"AMPT.EVENTS", "CREATE", "bench", "FILTERS", "1", "*:well:*"}},
+       .before = {{"CONFIG", "SET", "events-overflow", "drop"},
+                  {"AMPT.EVENTS", "CREATE", "bench", "FILTERS", "1", "*:well:*"}},
+       .after = {{"AMPT.EVENTS", "DROP", "bench"}},
        .is_ours = true});
 }
 
@@ -379,7 +385,7 @@ void AddFloods(std::vector<Scenario>* all) {
                                                Thousand([](uint64_t) { return "$1\r\nx\r\n"; })),
                                .every_ms = 10}},
                   // A word takes seven bytes and a view, both at most twice.
-                  .most_mb = 2 * 10 * 100 * kWindowS * 1000 * (7 + 16) / kMb + 32});
+                  .most_mb = 2 * 10 * 1'048'576 * (7 + 16) / kMb + 32});
   all->push_back(
       {.name = "a line without an end, 100 connections",
        .manners = {{.connections = 100, .source = Repeat(std::string(4096, 'x')), .returns = true}},
@@ -597,18 +603,22 @@ Latency Probe(const Server& server, Prober* prober, double seconds, double* peak
   return LatencyOf(prober->End());
 }
 
+void Ask(const Server& server, const std::vector<std::vector<std::string>>& requests) {
+  Client client(server.port());
+  for (const std::vector<std::string>& words : requests) {
+    const std::vector<std::string_view> views(words.begin(), words.end());
+    const Reply reply = client.Ask(views.data(), views.size());
+    if (reply.error()) throw Failure(server.name() + ": " + reply.text);
+  }
+}
+
 void Fill(const Server& server, const Scenario& scenario) {
   if (scenario.keys > 0) {
     Batches sets(64);
     for (uint64_t i = 0; i < scenario.keys; ++i) sets.Add({"SET", Key(i), "a value"});
     Load(server.port(), 10).RunClosed(sets);
   }
-  Client client(server.port());
-  for (const std::vector<std::string>& words : scenario.before) {
-    const std::vector<std::string_view> views(words.begin(), words.end());
-    const Reply reply = client.Ask(views.data(), views.size());
-    if (reply.error()) throw Failure(server.name() + ": " + reply.text);
-  }
+  Ask(server, scenario.before);
 }
 
 bool IsGivenBack(const Outcome& outcome) {
@@ -643,6 +653,7 @@ Outcome Measure(Server* server, const Scenario& scenario, double scale) {
       outcome.returned = crowd.returned();
       if (!crowd.failure().empty()) throw Failure("a hostile client: " + crowd.failure());
     }
+    Ask(*server, scenario.after);
     const int64_t until_ns =
         NowNs() + std::chrono::duration_cast<std::chrono::nanoseconds>(kGiveBackPatience).count();
     do {
@@ -682,7 +693,8 @@ std::string OneTooMany(const Server& server) {
 std::string Verdict(const Scenario& scenario, const Outcome& outcome) {
   if (!outcome.failure.empty()) return "NO: it failed";
   std::string verdict;
-  if (outcome.during.p99_ms > kMostRatio * outcome.beside.p99_ms) {
+  const double without_ms = std::max(outcome.alone.p99_ms, outcome.beside.p99_ms);
+  if (outcome.during.p99_ms > kMostRatio * without_ms) {
     verdict = scenario.is_exempt ? "exempt" : "no: p99";
   }
   if (outcome.peak_mb - outcome.before_mb > scenario.most_mb) verdict += " no: memory";

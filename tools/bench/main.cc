@@ -141,7 +141,7 @@ void Run(Options options) {
   if (options.hostile || options.hostile_fuzz_s > 0) {
     options.settings.servers = ServersOf(options.settings.servers, Section::kThoseWithResp);
     if (options.hostile) {
-      fmt::print("{}", RunHostile(options.settings, options.quick ? 0.5 : 1.0));
+      fmt::print("{}", RunHostile(options.settings, options.quick ? 0.2 : 1.0));
     }
     if (options.hostile_fuzz_s > 0) {
       fmt::print("{}",
