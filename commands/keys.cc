@@ -45,7 +45,7 @@ class Collect : public SlicedWork {
 
   bool DoSome(TimeMs now_ms) override {
     return walk_.Advance(store_, now_ms, limits::kSliceKeys, [this](const Item& item) {
-      if (blocks_.empty() || blocks_.back().keys.size() >= kBlockBytes) AddBlock();
+      if (blocks_.empty() || blocks_.back().keys.size() >= kBlockBytes) blocks_.emplace_back();
       Block& block = blocks_.back();
       block.keys.append(item.key());
       block.ends.push_back(block.keys.size());
@@ -68,7 +68,6 @@ class Collect : public SlicedWork {
 
  private:
   static constexpr size_t kBlockBytes = 64 << 10;
-  static constexpr size_t kUsualKeyBytes = 256;
 
   // Copies of keys, one behind the other: items may go between slices. In blocks, since a string of
   // all of them would be copied as it grows, for many milliseconds at a time.
@@ -76,14 +75,6 @@ class Collect : public SlicedWork {
     std::string keys;
     std::vector<size_t> ends;
   };
-
-  void AddBlock() {
-    const bool is_first = blocks_.empty();
-    Block& block = blocks_.emplace_back();
-    // Behind a full one: all of a size, so that the memory of one is that of the next.
-    if (!is_first) block.keys.reserve(kBlockBytes + kUsualKeyBytes);
-    if (!is_first) block.ends.reserve(blocks_.front().ends.size() * 5 / 4);
-  }
 
   const Store& store_;
   KeyWalk walk_;

@@ -32,6 +32,7 @@ GlobPrefix PrefixOfGlob(std::string_view pattern);
 using ByteSet = uint64_t;
 // Those of a text, and those that every match of a pattern has. A pattern that needs one that a
 // text has not cannot match it: where many patterns are tried, that rules most of them out at once.
+// Cost: linear in the bytes.
 ByteSet BytesOfText(std::string_view text);
 ByteSet BytesNeededByGlob(std::string_view pattern);
 

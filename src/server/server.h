@@ -257,8 +257,7 @@ class Server final : public ServerControl,
     bool is_unix;
     bool is_tls;
   };
-  // Those who have a client for the next turn; it is that turn's first work, so they are still
-  // open.
+  // Those who have a client for the next turn; it is that turn's first work, before any is freed.
   std::vector<WaitingListener> waiting_listeners_;
   size_t accepts_left_ = kAcceptsOfTurn;
 
