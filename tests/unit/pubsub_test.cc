@@ -251,6 +251,29 @@ TEST_F(PubSubTest, AnySubscriptionsInAnyOrder) {
   for (const auto& listener : listeners) pubsub_.UnsubscribeAll(*listener);
 }
 
+TEST_F(PubSubTest, PatternsThatComeAndGo) {
+  Random random(11);
+  constexpr size_t kPatterns = 20;
+  Listener listener;
+  std::set<size_t> model;
+  for (int step = 0; step < 5'000; ++step) {
+    const size_t number = random.Next() % kPatterns;
+    const std::string pattern = "*:" + std::to_string(number) + ":*";
+    if (model.erase(number) > 0) {
+      pubsub_.Unsubscribe(listener, Topic::kPattern, pattern);
+    } else {
+      pubsub_.Subscribe(listener, Topic::kPattern, pattern, 0);
+      model.insert(number);
+    }
+    ASSERT_EQ(pubsub_.pattern_count(), model.size());
+    for (size_t each = 0; each < kPatterns; ++each) {
+      ASSERT_EQ(pubsub_.Publish("a:" + std::to_string(each) + ":b", "x"), model.contains(each));
+    }
+  }
+  pubsub_.UnsubscribeAll(listener);
+  EXPECT_EQ(pubsub_.Publish("a:1:b", "x"), 0);
+}
+
 // --- those who leave
 // ------------------------------------------------------------------------------
 
