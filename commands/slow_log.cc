@@ -8,8 +8,7 @@
 namespace ampt {
 namespace {
 
-// Redis' own bounds.
-constexpr size_t kMostWords = 32;
+// As Redis, kMostSlowLogWords too.
 constexpr size_t kMostWordBytes = 128;
 
 std::string More(size_t count, std::string_view of_what) {
@@ -22,9 +21,9 @@ std::string More(size_t count, std::string_view of_what) {
 
 }  // namespace
 
-std::vector<std::string> Shortened(std::span<const std::string_view> words) {
-  const bool is_cut = words.size() > kMostWords;
-  const size_t kept = is_cut ? kMostWords - 1 : words.size();
+std::vector<std::string> Shortened(std::span<const std::string_view> words, size_t total_words) {
+  const bool is_cut = total_words > kMostSlowLogWords;
+  const size_t kept = is_cut ? kMostSlowLogWords - 1 : total_words;
   std::vector<std::string> shortened;
   shortened.reserve(kept + 1);
   for (const std::string_view word : words.first(kept)) {
@@ -33,7 +32,7 @@ std::vector<std::string> Shortened(std::span<const std::string_view> words) {
       shortened.back() += More(word.size() - kMostWordBytes, "bytes");
     }
   }
-  if (is_cut) shortened.push_back(More(words.size() - kept, "arguments"));
+  if (is_cut) shortened.push_back(More(total_words - kept, "arguments"));
   return shortened;
 }
 

@@ -14,9 +14,13 @@
 
 namespace ampt {
 
+// Of one request.
+inline constexpr size_t kMostSlowLogWords = 32;
+
 // A request's words as they are kept: the first 31 where there are more than 32, the first 128
 // bytes of each, and in place of the rest how much there was ("... (7 more bytes)").
-std::vector<std::string> Shortened(std::span<const std::string_view> words);
+// `words`: the first of a request of `total_words`, kMostSlowLogWords of them at least, or all.
+std::vector<std::string> Shortened(std::span<const std::string_view> words, size_t total_words);
 
 class SlowLog {
  public:

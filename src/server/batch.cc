@@ -29,6 +29,8 @@ void Batch::Run(std::span<Connection* const> ready, Budget budget, TimeMs now_ms
       unfinished_.push_back(connection);
       continue;
     }
+    // The words of a long command are handed over as they are, to an empty group only.
+    if (connection->unfinished_words() > kGroupWords) Execute(now_ms);
     const int64_t until_nanos = dispatcher_.last_nanos() + share_nanos_;
     for (size_t groups = 0; Collect(*connection);) {
       Execute(now_ms);

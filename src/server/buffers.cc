@@ -52,68 +52,150 @@ void BufferPool::GiveBack(std::string&& string) {
   strings_.push_back(std::move(string));
 }
 
+size_t ReadBuffer::capacity() const {
+  size_t bytes = 0;
+  for (const Block& block : blocks_) bytes += block.capacity;
+  return bytes;
+}
+
+bool ReadBuffer::GoToNextBlock() {
+  if (at_ + 1 >= blocks_.size()) return false;
+  before_bytes_ += blocks_[at_].end;
+  cursor_ = 0;
+  ++at_;
+  return true;
+}
+
+void ReadBuffer::GoBackTo(size_t position) {
+  position_ = position;
+  at_ = before_bytes_ = 0;
+  // Behind the last byte of a block is in front of the next one, but for the last.
+  while (at_ + 1 < blocks_.size() && position >= before_bytes_ + blocks_[at_].end) {
+    before_bytes_ += blocks_[at_++].end;
+  }
+  cursor_ = position - before_bytes_;
+}
+
 void ReadBuffer::MakeRoom(size_t wanted) {
-  if (data_ == nullptr) {
-    data_ = pool_.Take();
-    capacity_ = BufferPool::kBlockBytes;
+  if (blocks_.empty()) {
+    blocks_.push_back(NewBlock(BufferPool::kBlockBytes));
     return;
   }
-  if (capacity_ < BufferPool::kBlockBytes) return MoveTo(pool_.Take(), BufferPool::kBlockBytes);
-  if (room_bytes() >= kLeastRoomBytes) return;
-  if (begin_ > 0) {
-    std::memmove(data_, data_ + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
+  FreeParsed();
+  Block& last = blocks_.back();
+  if (last.capacity < BufferPool::kBlockBytes && !has_taken()) {
+    return GrowLast(BufferPool::kBlockBytes);
   }
-  if (room_bytes() >= kLeastRoomBytes || wanted <= capacity_) return;
-  const size_t most = std::min(2 * capacity_, wanted);
-  const size_t capacity = std::max(capacity_ + capacity_ / 2, most);
-  MoveTo(Allocate(capacity), capacity);
+  if (room_bytes() >= kLeastRoomBytes) return;
+  if (at_ + 1 < blocks_.size()) return;  // there are commands to work off first
+  const size_t untaken_bytes = last.end - cursor_;
+  if (cursor_ > 0 && !has_taken()) {
+    std::memmove(last.data, last.data + cursor_, untaken_bytes);
+    filled_bytes_ -= cursor_;
+    position_ -= cursor_;
+    last.end = untaken_bytes;
+    cursor_ = 0;
+    if (room_bytes() >= kLeastRoomBytes) return;
+  }
+  const size_t capacity =
+      std::max(BufferPool::kBlockBytes, std::min(wanted, kGrowth * untaken_bytes));
+  if (cursor_ == 0) {
+    if (wanted > last.capacity) GrowLast(capacity);
+    return;
+  }
+  Block next = NewBlock(capacity);
+  std::memcpy(next.data, last.data + cursor_, untaken_bytes);
+  next.end = untaken_bytes;
+  last.end = cursor_;
+  blocks_.push_back(next);
+  GoToNextBlock();
+}
+
+bool ReadBuffer::IsSmall() const {
+  const size_t bytes = unparsed_bytes();
+  return bytes <= kSmallBytes ||
+         (capacity() > BufferPool::kBlockBytes && bytes <= BufferPool::kBlockBytes / 2);
 }
 
 void ReadBuffer::Release() {
-  const size_t size = end_ - begin_;
-  if (size == 0) {
-    Free();
-  } else if (size <= kSmallBytes) {
-    if (capacity_ > kSmallBytes) MoveTo(Allocate(kSmallBytes), kSmallBytes);
-  } else if (capacity_ > BufferPool::kBlockBytes && size <= BufferPool::kBlockBytes / 2) {
-    MoveTo(pool_.Take(), BufferPool::kBlockBytes);
-  }
+  const size_t bytes = unparsed_bytes();
+  if (bytes == 0) return Free();
+  FreeParsed();
+  if (has_taken() || !IsSmall()) return;
+  const size_t needed = bytes <= kSmallBytes ? kSmallBytes : BufferPool::kBlockBytes;
+  if (needed < capacity()) MoveTo(needed);
 }
 
 std::unique_ptr<ReadBuffer> ReadBuffer::TakeParsed() {
   auto taken = std::make_unique<ReadBuffer>(pool_);
-  std::swap(taken->data_, data_);
-  std::swap(taken->capacity_, capacity_);
-  const std::string_view rest(taken->data_ + begin_, end_ - begin_);
-  begin_ = end_ = 0;
+  if (blocks_.empty()) return taken;
+  const std::string_view rest = untaken();
+  const auto behind = blocks_.begin() + static_cast<std::ptrdiff_t>(at_) + 1;
+  taken->blocks_.assign(blocks_.begin(), behind);
+  blocks_.erase(blocks_.begin(), behind);
+  filled_bytes_ -= position_;
+  at_ = cursor_ = before_bytes_ = position_ = 0;
   if (rest.empty()) return taken;
-  capacity_ = std::max(BufferPool::kBlockBytes, rest.size());
-  data_ = capacity_ == BufferPool::kBlockBytes ? pool_.Take() : Allocate(capacity_);
-  std::memcpy(data_, rest.data(), rest.size());
-  end_ = rest.size();
+  Block block = NewBlock(std::max(BufferPool::kBlockBytes, rest.size()));
+  std::memcpy(block.data, rest.data(), rest.size());
+  block.end = rest.size();
+  blocks_.insert(blocks_.begin(), block);
   return taken;
 }
 
-void ReadBuffer::MoveTo(char* block, size_t capacity) {
-  const size_t size = end_ - begin_;
-  std::memcpy(block, data_ + begin_, size);
-  Free();
-  data_ = block;
-  capacity_ = capacity;
-  end_ = size;
+ReadBuffer::Block ReadBuffer::NewBlock(size_t capacity) {
+  char* const data = capacity == BufferPool::kBlockBytes ? pool_.Take() : Allocate(capacity);
+  return {data, capacity, 0};
+}
+
+void ReadBuffer::FreeBlock(const Block& block) {
+  if (block.capacity == BufferPool::kBlockBytes) {
+    pool_.GiveBack(block.data);
+  } else {
+    Deallocate(block.data);
+  }
 }
 
 void ReadBuffer::Free() {
-  if (data_ == nullptr) return;
-  if (capacity_ == BufferPool::kBlockBytes) {
-    pool_.GiveBack(data_);
-  } else {
-    Deallocate(data_);
+  for (const Block& block : blocks_) FreeBlock(block);
+  blocks_.clear();
+  at_ = cursor_ = before_bytes_ = position_ = filled_bytes_ = 0;
+}
+
+void ReadBuffer::FreeParsed() {
+  size_t blocks = 0;
+  size_t bytes = 0;
+  while (blocks < at_ && position_ >= bytes + blocks_[blocks].end) {
+    bytes += blocks_[blocks].end;
+    FreeBlock(blocks_[blocks++]);
   }
-  data_ = nullptr;
-  begin_ = end_ = capacity_ = 0;
+  if (blocks == 0) return;
+  blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(blocks));
+  at_ -= blocks;
+  before_bytes_ -= bytes;
+  position_ -= bytes;
+  filled_bytes_ -= bytes;
+}
+
+void ReadBuffer::MoveTo(size_t capacity) {
+  Block moved = NewBlock(capacity);
+  for (size_t from = cursor_; at_ < blocks_.size(); from = 0) {
+    const Block& block = blocks_[at_++];
+    std::memcpy(moved.data + moved.end, block.data + from, block.end - from);
+    moved.end += block.end - from;
+  }
+  Free();
+  blocks_.push_back(moved);
+  filled_bytes_ = moved.end;
+}
+
+void ReadBuffer::GrowLast(size_t capacity) {
+  Block& last = blocks_.back();
+  Block grown = NewBlock(capacity);
+  std::memcpy(grown.data, last.data, last.end);
+  grown.end = last.end;
+  FreeBlock(last);
+  last = grown;
 }
 
 }  // namespace ampt

@@ -160,7 +160,7 @@ void Connection::HasEnded() {
 
 void Connection::Received() {
   last_active_ms_ = uv_now(environment_.loop);
-  if (input_.unparsed().size() >
+  if (input_.unparsed_bytes() >
       static_cast<size_t>(environment_.settings.client_query_buffer_limit)) {
     ++environment_.statistics.query_limit_disconnections;
     return Close();
@@ -208,14 +208,28 @@ void Connection::Decrypt() {
 }
 
 RespParser::Result Connection::NextCommand(const RespLimits& limits, RespWords* words) {
-  const RespParser::Result result = parser_.Next(input_.unparsed(), limits, words);
-  if (result == RespParser::Result::kCommand) input_.Consume(parser_.consumed());
+  RespParser::Result result;
+  do {
+    result = parser_.Next(input_.untaken(), limits, words);
+    if (result == RespParser::Result::kError) return result;
+    input_.Take(parser_.consumed());
+  } while (result == RespParser::Result::kMore && input_.GoToNextBlock());
+  if (result == RespParser::Result::kCommand) {
+    input_.EndCommand();
+  } else if (input_.IsSmall()) {
+    GoBackTo(input_.position());  // to be moved, and read once more with what follows
+  }
   return result;
+}
+
+std::unique_ptr<ReadBuffer> Connection::TakeParsed() {
+  GoBackTo(input_.position());
+  return input_.TakeParsed();
 }
 
 void Connection::GoBackTo(size_t position) {
   parser_.Reset();
-  input_.set_position(position);
+  input_.GoBackTo(position);
 }
 
 void Connection::FinishTurn() {
@@ -230,7 +244,7 @@ void Connection::FinishTurn() {
 void Connection::UpdateReading() {
   if (is_closing_) return;
   // A client that waits is read from until its buffer is full, so that its leaving is noticed.
-  const bool is_full = input_.unparsed().size() >= BufferPool::kBlockBytes;
+  const bool is_full = input_.unparsed_bytes() >= BufferPool::kBlockBytes;
   const bool wants =
       !close_after_reply_ && !is_held_up_ && !((is_blocked_ || waits_for_disk_) && is_full);
   if (wants == is_reading_) return;
@@ -444,7 +458,7 @@ void Connection::LetGoOn(size_t held_up_above_bytes) {
   is_held_up_ = false;
   UpdateReading();
   if (is_in_parts_) environment_.owner.MayGetNextPart(*this);
-  if (MayExecute() && !input_.unparsed().empty()) environment_.owner.BecameReady(*this);
+  if (MayExecute() && input_.unparsed_bytes() > 0) environment_.owner.BecameReady(*this);
 }
 
 void Connection::CheckOutputLimit() {

@@ -127,8 +127,10 @@ class Connection final : public Session, public PubSub::Subscriber {
   std::string_view protocol_error() const { return parser_.error(); }
   // Where the next command begins; going back undoes NextCommand().
   size_t position() const { return input_.position(); }
-  size_t unparsed_bytes() const { return input_.unparsed().size(); }
+  size_t unparsed_bytes() const { return input_.unparsed_bytes(); }
   void GoBackTo(size_t position);
+  // Words of a command that has not come to its end.
+  size_t unfinished_words() const { return parser_.unfinished_words(); }
   // After a batch: gives buffers back, goes on reading if it may.
   void FinishTurn();
   // The client waits for something; its later commands wait with it.
@@ -138,7 +140,7 @@ class Connection final : public Session, public PubSub::Subscriber {
   // meanwhile, later commands wait.
   void set_suspended(bool suspended) { is_suspended_ = is_blocked_ = suspended; }
   // The bytes that the words of its commands lie in: these stay good as long as the result.
-  std::unique_ptr<ReadBuffer> TakeParsed() { return input_.TakeParsed(); }
+  std::unique_ptr<ReadBuffer> TakeParsed();
   // Set while the connection waits in its owner's list.
   bool is_listed() const { return is_listed_; }
   void set_listed(bool listed) { is_listed_ = listed; }

@@ -104,7 +104,8 @@ bool Monitoring::IsForSlowLog(const Command& command, int64_t nanos) const {
 
 SlowLog::Entry Monitoring::MakeEntry(const Command& command, Words words,
                                      const Connection& client) const {
-  return {.words = Shortened(WithoutSecrets(command, words)),
+  const Words first = words.first(std::min(words.size(), kMostSlowLogWords));
+  return {.words = Shortened(WithoutSecrets(command, first), words.size()),
           .address = client.address(),
           .name = std::string(client.name())};
 }

@@ -9,8 +9,8 @@
 
 namespace ampt {
 
-// `command`: what runs, of a container its part; `words`: all of the request. Views of `words`,
-// good as long as they are. Cost: O(words).
+// `command`: what runs, of a container its part; `words`: the request, or the first of it. Views of
+// `words`, good as long as they are. Cost: O(words).
 std::vector<std::string_view> WithoutSecrets(const Command& command, Words words);
 
 }  // namespace ampt

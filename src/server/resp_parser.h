@@ -4,10 +4,11 @@
 // strings and inline commands (one line, quotes and escapes as in Redis). Words are views into the
 // caller's bytes: nothing is copied but inline words with quotes.
 //
-// It can stop at every byte and go on when more has come. The caller keeps the bytes of an
-// unfinished command together, from its first byte on, and may move them between calls. Cost over
-// the whole command: linear in its bytes, however they are cut; no allocation for what comes in one
-// piece. An announced length allocates nothing.
+// It can stop at every byte and go on when more has come. Of an unfinished command the caller keeps
+// what was taken where it lies, as words are views of it; only what was not taken must lie in one
+// piece. So a command of many words may lie in many blocks. Cost over the whole command: linear in
+// its bytes, however they are cut; no allocation for what comes in one piece. An announced length
+// allocates nothing.
 #pragma once
 
 #include <cstddef>
@@ -44,22 +45,25 @@ class RespParser {
  public:
   enum class Result : uint8_t {
     kCommand,  // words were appended (none: an empty line or array); consumed() bytes were taken
-    kMore,     // call again with the same bytes and more behind them, at least wanted() in all
+    kMore,     // consumed() bytes were taken and stay; call again with what is behind these and
+               // more of it, at least wanted() bytes in all
     kError,    // the stream makes no sense from here on: answer error() and close
   };
 
-  // `input` begins with the first byte of a command. Words are appended to `out` only when the
-  // command is complete.
+  // `input` begins with the first byte of a command, or where the bytes taken end. Words are
+  // appended to `out` only when the command is complete.
   Result Next(std::string_view input, const RespLimits& limits, RespWords* out);
 
-  // After kCommand: how many bytes of `input` the command had.
+  // After kCommand and kMore: how many bytes of `input` were taken.
   size_t consumed() const { return consumed_; }
-  // After kMore: how many bytes of this command are needed at least.
+  // After kMore: how many bytes behind these are needed at least.
   size_t wanted() const { return wanted_; }
   // After kError: "Protocol error: …", as Redis says it.
   const std::string& error() const { return error_; }
-  // Bytes kept for the words of an unfinished command.
-  size_t allocated_bytes() const { return unfinished_.capacity() * sizeof(std::string_view); }
+  // Words of an unfinished command.
+  size_t unfinished_words() const { return unfinished_.size(); }
+  // Bytes kept for them; room that nothing was written to yet takes no memory.
+  size_t allocated_bytes() const { return unfinished_.size() * sizeof(std::string_view); }
 
   // Forgets an unfinished command: the next call begins at the first byte of one.
   void Reset();
@@ -67,19 +71,18 @@ class RespParser {
  private:
   Result NextCommand(std::string_view input, const RespLimits& limits, RespWords* out);
   Result NextInline(std::string_view input, RespWords* out);
-  Result NextBulks(std::string_view input, const RespLimits& limits, RespWords* out);
+  // From offset `at` of `input` on.
+  Result NextBulks(std::string_view input, size_t at, const RespLimits& limits, RespWords* out);
   // Takes the words of a command that did not come in one piece along to the next call.
-  Result Suspend(std::string_view input, size_t wanted, size_t first_word, RespWords* out);
-  // The caller has moved the bytes: the words found so far follow.
-  void MoveWords(const char* to);
+  Result Suspend(size_t consumed, size_t wanted, size_t first_word, RespWords* out);
   Result Done(size_t consumed);
   Result Fail(std::string_view what);
 
   // Of the unfinished command: what is read of it, and what is to come.
-  size_t at_ = 0;                     // offset of the first byte not yet understood
-  int64_t items_left_ = 0;            // bulk strings to come, >0 within an array
-  int64_t bulk_bytes_ = -1;           // announced length of the current one, -1 before its header
-  const char* moved_from_ = nullptr;  // where the bytes were when unfinished_ was written
+  size_t searched_ = 0;      // bytes of an inline command without the end of its line
+  int64_t items_left_ = 0;   // bulk strings to come, >0 within an array
+  int64_t bulk_bytes_ = -1;  // announced length of the current one, -1 before its header
+  bool has_unfinished_ = false;
   std::vector<std::string_view> unfinished_;
 
   size_t consumed_ = 0;

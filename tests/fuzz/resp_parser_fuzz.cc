@@ -1,5 +1,5 @@
 // RespParser on any bytes: cut into pieces it must give the same requests and the same error as in
-// one, from bytes that lie somewhere else each time.
+// one, from bytes of which those not taken lie somewhere else each time.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -24,29 +24,34 @@ struct Outcome {
 Outcome Feed(const char* data, size_t size, size_t piece, const ampt::RespLimits& limits) {
   RespParser parser;
   Outcome outcome;
+  std::vector<std::unique_ptr<char[]>> blocks;  // of the command at work
   size_t begin = 0;
   for (size_t end = 0; end < size;) {
     end = std::min(size, end + piece);
     const size_t bytes = end - begin;
-    const auto block = std::make_unique<char[]>(bytes);
-    std::memcpy(block.get(), data + begin, bytes);
-    size_t at = 0;
-    for (;;) {
+    char* const block = blocks.emplace_back(new char[bytes]).get();
+    std::memcpy(block, data + begin, bytes);
+    for (size_t at = 0;;) {
       ampt::RespWords words;
-      const RespParser::Result result = parser.Next({block.get() + at, bytes - at}, limits, &words);
-      if (result == RespParser::Result::kMore) {
-        if (parser.wanted() <= bytes - at || !words.words.empty()) std::abort();
-        break;
-      }
+      const RespParser::Result result = parser.Next({block + at, bytes - at}, limits, &words);
       if (result == RespParser::Result::kError) {
         outcome.error = parser.error();
         return outcome;
       }
-      if (parser.consumed() == 0 || parser.consumed() > bytes - at) std::abort();
-      outcome.requests.emplace_back(words.words.begin(), words.words.end());
+      if (parser.consumed() > bytes - at) std::abort();
       at += parser.consumed();
+      if (result == RespParser::Result::kMore) {
+        if (parser.wanted() <= bytes - at || !words.words.empty()) std::abort();
+        begin += at;
+        break;
+      }
+      outcome.requests.emplace_back(words.words.begin(), words.words.end());
+      if (at == bytes) {
+        blocks.clear();
+        begin = end;
+        break;
+      }
     }
-    begin += at;
   }
   return outcome;
 }

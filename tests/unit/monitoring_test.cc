@@ -24,7 +24,7 @@ using Texts = std::vector<std::string>;
 
 Texts ShortenedAll(const Texts& words) {
   const std::vector<std::string_view> views(words.begin(), words.end());
-  return Shortened(views);
+  return Shortened(views, views.size());
 }
 
 TEST(SlowLogTest, LongRequestsAreCutAsRedisDoes) {

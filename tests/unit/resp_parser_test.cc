@@ -19,38 +19,46 @@ struct Outcome {
   size_t left = 0;  // bytes of a command that is not complete
 };
 
-// Feeds `stream` in pieces of `piece` bytes. Each time the bytes lie somewhere else, in a block of
-// exactly their size.
+// Feeds `stream` in pieces of `piece` bytes. What was not taken lies somewhere else each time, in a
+// block of exactly its size.
 Outcome Feed(const std::string& stream, size_t piece, RespLimits limits = {}) {
   RespParser parser;
   Outcome outcome;
+  std::vector<std::unique_ptr<char[]>> blocks;  // of the command at work
   size_t begin = 0;
+  size_t command = 0;
   for (size_t end = 0; end < stream.size();) {
     end = std::min(stream.size(), end + piece);
-    auto block = std::make_unique<char[]>(end - begin);
-    std::memcpy(block.get(), stream.data() + begin, end - begin);
-    size_t at = 0;
-    for (;;) {
+    char* const block = blocks.emplace_back(new char[end - begin]).get();
+    std::memcpy(block, stream.data() + begin, end - begin);
+    for (size_t at = 0;;) {
       RespWords words;
-      const std::string_view input(block.get() + at, end - begin - at);
+      const std::string_view input(block + at, end - begin - at);
       const Result result = parser.Next(input, limits, &words);
-      if (result == Result::kMore) {
-        EXPECT_GT(parser.wanted(), input.size());
-        EXPECT_TRUE(words.words.empty());
-        break;
-      }
       if (result == Result::kError) {
         EXPECT_TRUE(words.words.empty());
         outcome.error = parser.error();
         return outcome;
       }
+      EXPECT_LE(parser.consumed(), input.size());
+      at += parser.consumed();
+      if (result == Result::kMore) {
+        EXPECT_GT(parser.wanted(), input.size() - parser.consumed());
+        EXPECT_TRUE(words.words.empty());
+        begin += at;
+        break;
+      }
       if (!words.words.empty())
         outcome.requests.emplace_back(words.words.begin(), words.words.end());
-      at += parser.consumed();
+      command = begin + at;
+      if (at == end - begin) {
+        blocks.clear();
+        begin = end;
+        break;
+      }
     }
-    begin += at;
   }
-  outcome.left = stream.size() - begin;
+  outcome.left = stream.size() - command;
   return outcome;
 }
 
@@ -161,9 +169,26 @@ TEST(RespParser, AnAnnouncedLengthAllocatesNothing) {
   RespWords words;
   const std::string_view input = "*1000000\r\n$500000000\r\nabc";
   ASSERT_EQ(parser.Next(input, {}, &words), Result::kMore);
-  EXPECT_EQ(parser.wanted(), 22u + 500000000u + 2u);
+  EXPECT_EQ(parser.consumed(), 22u);
+  EXPECT_EQ(parser.wanted(), 500000000u + 2u);
   EXPECT_LT(parser.allocated_bytes(), 1000u);
   EXPECT_EQ(words.words.capacity(), 0u);
+}
+
+TEST(RespParser, TakesTheWordsOfALongCommandAlong) {
+  constexpr size_t kWords = 100'000;
+  Request request;
+  for (size_t i = 0; i < kWords; ++i) request.push_back(std::to_string(i));
+  const std::string stream = Array(request) + Array({"GET", "key"});
+  for (const size_t piece : {size_t{1000}, size_t{65536}}) {
+    EXPECT_EQ(Feed(stream, piece).requests, (std::vector<Request>{request, {"GET", "key"}}));
+  }
+  RespParser parser;
+  RespWords words;
+  ASSERT_EQ(parser.Next(std::string_view(stream).substr(0, 500'000), {}, &words), Result::kMore);
+  EXPECT_GT(parser.unfinished_words(), 10'000u);
+  EXPECT_LT(parser.unfinished_words(), kWords);
+  EXPECT_EQ(parser.allocated_bytes(), parser.unfinished_words() * sizeof(std::string_view));
 }
 
 TEST(RespParser, ForgetsAnUnfinishedCommand) {
