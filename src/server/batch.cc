@@ -40,6 +40,8 @@ void Batch::Run(std::span<Connection* const> ready, Budget budget, TimeMs now_ms
       unfinished_.push_back(connection);
       break;
     }
+    // Nothing of it ran, but to take the words of a long command takes time as well.
+    if (connection->unfinished_words() > kGroupWords) dispatcher_.StartTiming();
     if (IsFull()) Execute(now_ms);
   }
   Execute(now_ms);

@@ -40,8 +40,9 @@ constexpr double kWindowS = 10;
 // Others' latency may grow so much over what it is alone or beside as many connections that behave,
 // whichever is more: both are what a client sees without the hostile ones.
 constexpr double kMostRatio = 3;
-// How long memory may take to be given back: the allocator waits for 10 s before it does.
-constexpr auto kGiveBackPatience = std::chrono::seconds(15);
+// How long memory may take to be given back: the allocator waits for 10 s before it begins, and
+// takes some more.
+constexpr auto kGiveBackPatience = std::chrono::seconds(25);
 constexpr auto kMemoryPoll = milliseconds(5);
 constexpr size_t kMaxClients = 10'000;  // the default of both
 constexpr size_t kOwnFiles = 64;
