@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tools/bench/contender.h"
+#include "tools/bench/load.h"
 #include "tools/bench/report.h"
 #include "tools/bench/resp.h"
 
@@ -35,6 +36,8 @@ constexpr uint64_t kKeysPerUnlink = 1000;
 // Longer than a million deadlines take, at 500,000 a second.
 constexpr int kStormTimes = 30;
 constexpr size_t kMaxRounds = 2;
+constexpr int64_t kLongPauseNs = 2'000'000;
+constexpr double kPausesS = 30;
 // Data sets so many times as large as others take a minute: one round.
 constexpr uint64_t kSeenOnce = 5;
 
@@ -241,6 +244,39 @@ double MaxMs(const Histogram& waits) {
   return static_cast<double>(waits.max_ns()) / 1e6;
 }
 
+// What the machine itself keeps a busy thread waiting for: no server can wait less.
+struct Pauses {
+  int64_t longest_ns = 0;
+  size_t long_ones = 0;
+};
+
+Pauses WatchClock(int core, double seconds) {
+  PinTo(core);
+  Pauses pauses;
+  const int64_t until_ns = NowNs() + static_cast<int64_t>(seconds * 1e9);
+  for (int64_t last_ns = NowNs(); last_ns < until_ns;) {
+    const int64_t now_ns = NowNs();
+    pauses.longest_ns = std::max(pauses.longest_ns, now_ns - last_ns);
+    pauses.long_ones += now_ns - last_ns > kLongPauseNs;
+    last_ns = now_ns;
+  }
+  return pauses;
+}
+
+std::string TellPauses(const Cores& cores, double seconds) {
+  Pauses pauses;
+  std::thread generator([&] { WatchClock(cores.generator, seconds); });
+  std::thread server([&] { pauses = WatchClock(cores.server, seconds); });
+  generator.join();
+  server.join();
+  return fmt::format(
+      "The machine itself: with both cores busy, a thread that only looked at the clock was kept "
+      "from the server's core for {} ms at the longest, and {} times for more than {} ms, in "
+      "{:.0f} s.\n",
+      Milliseconds(static_cast<double>(pauses.longest_ns) / 1e6), pauses.long_ones,
+      kLongPauseNs / 1'000'000, seconds);
+}
+
 }  // namespace
 
 std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
@@ -284,7 +320,7 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
                                                  : "no"});
     }
   }
-  return "### Bystanders\n\n" + table.Text() + "\n";
+  return "### Bystanders\n\n" + table.Text() + "\n" + TellPauses(cores, kPausesS * scale) + "\n";
 }
 
 }  // namespace ampt::bench
