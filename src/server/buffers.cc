@@ -52,9 +52,11 @@ void BufferPool::GiveBack(std::string&& string) {
   strings_.push_back(std::move(string));
 }
 
-size_t ReadBuffer::capacity() const {
+size_t ReadBuffer::allocated_bytes() const {
   size_t bytes = 0;
-  for (const Block& block : blocks_) bytes += block.capacity;
+  for (const Block& block : blocks_) {
+    bytes += std::min(block.capacity, std::max(block.end, BufferPool::kBlockBytes));
+  }
   return bytes;
 }
 
@@ -98,7 +100,7 @@ void ReadBuffer::MakeRoom(size_t wanted) {
     if (room_bytes() >= kLeastRoomBytes) return;
   }
   const size_t capacity =
-      std::max(BufferPool::kBlockBytes, std::min(wanted, kGrowth * untaken_bytes));
+      std::max({BufferPool::kBlockBytes, untaken_bytes, std::min(wanted, kGrowth * untaken_bytes)});
   if (cursor_ == 0) {
     if (wanted > last.capacity) GrowLast(capacity);
     return;
@@ -114,7 +116,7 @@ void ReadBuffer::MakeRoom(size_t wanted) {
 bool ReadBuffer::IsSmall() const {
   const size_t bytes = unparsed_bytes();
   return bytes <= kSmallBytes ||
-         (capacity() > BufferPool::kBlockBytes && bytes <= BufferPool::kBlockBytes / 2);
+         (bytes <= BufferPool::kBlockBytes / 2 && IsAbove(BufferPool::kBlockBytes));
 }
 
 void ReadBuffer::Release() {
@@ -123,7 +125,7 @@ void ReadBuffer::Release() {
   FreeParsed();
   if (has_taken() || !IsSmall()) return;
   const size_t needed = bytes <= kSmallBytes ? kSmallBytes : BufferPool::kBlockBytes;
-  if (needed < capacity()) MoveTo(needed);
+  if (IsAbove(needed)) MoveTo(needed);
 }
 
 std::unique_ptr<ReadBuffer> ReadBuffer::TakeParsed() {

@@ -55,7 +55,8 @@ class ReadBuffer {
   ReadBuffer& operator=(const ReadBuffer&) = delete;
   ~ReadBuffer() { Free(); }
 
-  size_t capacity() const;
+  // What it takes of memory: room in large blocks that nothing was written to yet takes none.
+  size_t allocated_bytes() const;
   // What has come and takes room, requests that are at work included.
   size_t filled_bytes() const { return filled_bytes_; }
   // From position() on.
@@ -117,6 +118,9 @@ class ReadBuffer {
   void Free();
   // Frees the blocks in front of the one that position() is in.
   void FreeParsed();
+  bool IsAbove(size_t capacity) const {
+    return blocks_.size() > 1 || blocks_[0].capacity > capacity;
+  }
   // Puts what is unparsed, of which nothing is taken, into one block.
   void MoveTo(size_t capacity);
   void GrowLast(size_t capacity);

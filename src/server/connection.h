@@ -240,7 +240,7 @@ class Connection final : public Session, public PubSub::Subscriber {
   // ask for it without a bound.
   ClientClass output_class() const { return is_monitor_ ? ClientClass::kPubsub : client_class(); }
   int64_t age_s() const;
-  size_t input_buffer_bytes() const { return input_.capacity() + parser_.allocated_bytes(); }
+  size_t input_buffer_bytes() const { return input_.allocated_bytes() + parser_.allocated_bytes(); }
   size_t output_buffer_bytes() const { return output_.capacity() + sending_bytes(); }
   // What the client takes in all.
   size_t allocated_bytes() const {

@@ -255,6 +255,7 @@ RespParser::Result RespParser::Suspend(size_t consumed, size_t wanted, size_t fi
 }
 
 void RespParser::Reset() {
+  wanted_ = 0;
   searched_ = 0;
   items_left_ = 0;
   bulk_bytes_ = -1;
@@ -265,7 +266,6 @@ void RespParser::Reset() {
 
 RespParser::Result RespParser::Done(size_t consumed) {
   consumed_ = consumed;
-  wanted_ = 0;
   Reset();
   return Result::kCommand;
 }

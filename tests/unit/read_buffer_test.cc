@@ -145,7 +145,7 @@ TEST(ReadBufferTest, GivesTheSameRequestsHoweverTheyComeAndAreTaken) {
       reader.buffer().Release();
     }
     EXPECT_EQ(reader.buffer().unparsed_bytes(), 0u);
-    EXPECT_EQ(reader.buffer().capacity(), 0u);
+    EXPECT_EQ(reader.buffer().allocated_bytes(), 0u);
   }
 }
 
@@ -168,9 +168,9 @@ TEST(ReadBufferTest, ALongCommandIsNotCopied) {
     blocks += words.words[i].data() != words.words[i - 1].data() + 10;
   }
   EXPECT_EQ(blocks, begins.size());
-  EXPECT_LT(reader.buffer().capacity(), stream.size() + 2 * BufferPool::kBlockBytes);
+  EXPECT_LT(reader.buffer().allocated_bytes(), stream.size() + 2 * BufferPool::kBlockBytes);
   reader.buffer().Release();
-  EXPECT_EQ(reader.buffer().capacity(), 0u);
+  EXPECT_EQ(reader.buffer().allocated_bytes(), 0u);
 }
 
 TEST(ReadBufferTest, ABeginningTakesASmallBlockOnly) {
@@ -184,11 +184,31 @@ TEST(ReadBufferTest, ABeginningTakesASmallBlockOnly) {
     reader.buffer().Release();
   }
   EXPECT_EQ(commands, 1u);
-  EXPECT_EQ(reader.buffer().capacity(), 512u);
+  EXPECT_EQ(reader.buffer().allocated_bytes(), 512u);
   words.Clear();
   reader.Receive("$1\r\nk\r\n$1\r\nv\r\n", SIZE_MAX);
   ASSERT_TRUE(reader.Next(&words));
   EXPECT_EQ(Texts(words), (Request{"SET", "k", "v"}));
+}
+
+TEST(ReadBufferTest, OfAnotherBeginningNothingIsAskedFor) {
+  Reader reader;
+  RespWords words;
+  const std::string first = Array({"BLPOP", "key", "0"});
+  const std::string rest = Array(Request(100, std::string(500, 'x')));
+  const std::string stream = first + rest + "*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$3000000\r\n" +
+                             std::string(BufferPool::kBlockBytes, 'x');
+  size_t at = reader.Receive(stream, SIZE_MAX);
+  ASSERT_TRUE(reader.Next(&words));
+  const size_t position = reader.buffer().position();
+  ASSERT_TRUE(reader.Next(&words));
+  ASSERT_FALSE(reader.Next(&words));
+  // The first one waits, and with it the others.
+  reader.GoBackTo(position);
+  while (const size_t taken = reader.Receive(std::string_view(stream).substr(at), SIZE_MAX)) {
+    at += taken;
+  }
+  EXPECT_LE(at, first.size() + BufferPool::kBlockBytes);
 }
 
 TEST(ReadBufferTest, ALongWordTakesNoMoreThanItNeeds) {
@@ -199,12 +219,14 @@ TEST(ReadBufferTest, ALongWordTakesNoMoreThanItNeeds) {
   for (size_t at = 0; at < stream.size();) {
     at += reader.Receive(std::string_view(stream).substr(at), SIZE_MAX);
     reader.buffer().Release();
-    ASSERT_LE(reader.buffer().capacity(), 16 * at + 2 * BufferPool::kBlockBytes);
+    // Of the room that it asked for nothing else takes memory.
+    ASSERT_LE(reader.buffer().allocated_bytes(), at + 2 * BufferPool::kBlockBytes);
+    ASSERT_GE(reader.buffer().allocated_bytes(), reader.buffer().filled_bytes());
     if (reader.Next(&words)) break;
   }
   ASSERT_EQ(words.words.size(), 3u);
   EXPECT_EQ(words.words[2].size(), kBytes);
-  EXPECT_LT(reader.buffer().capacity(), kBytes + 2 * BufferPool::kBlockBytes);
+  EXPECT_LT(reader.buffer().allocated_bytes(), kBytes + 2 * BufferPool::kBlockBytes);
 }
 
 }  // namespace
