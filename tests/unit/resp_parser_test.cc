@@ -189,6 +189,14 @@ TEST(RespParser, TakesTheWordsOfALongCommandAlong) {
   EXPECT_GT(parser.unfinished_words(), 10'000u);
   EXPECT_LT(parser.unfinished_words(), kWords);
   EXPECT_EQ(parser.allocated_bytes(), parser.unfinished_words() * sizeof(std::string_view));
+  // Behind the words of somebody else.
+  words.words.assign({"PING"});
+  ASSERT_EQ(parser.Next(std::string_view(stream).substr(parser.consumed()), {}, &words),
+            Result::kCommand);
+  ASSERT_EQ(words.words.size(), 1 + kWords);
+  EXPECT_EQ(words.words[0], "PING");
+  EXPECT_EQ(words.words[1], "0");
+  EXPECT_EQ(words.words[kWords], std::to_string(kWords - 1));
 }
 
 TEST(RespParser, ForgetsAnUnfinishedCommand) {
