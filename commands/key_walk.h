@@ -41,15 +41,15 @@ class KeyWalk {
   // The last key looked at. REQUIRES: Advance() returned false, or GoOnBehind() was called.
   const std::string& position() const { return position_; }
 
-  // Looks at up to `most` items, fewer where keys or the pattern are long, and calls visit(item)
+  // Looks at up to `most` items, fewer where they take long to match, and calls visit(item)
   // for those visible whose key matches. True at the end. `visit` must not change the store.
   template <typename Visit>
   bool Advance(const Store& store, TimeMs now_ms, size_t most, Visit visit);
 
  private:
-  // Bounds a call where keys or the pattern are long: so many bytes of both are matched, or one
-  // key.
-  static constexpr size_t kMatchedBytes = 256 * 1024;
+  // Bounds a call where keys are long or the pattern makes the search begin again: so many bytes
+  // are looked at, or one key.
+  static constexpr size_t kMostWork = 128 * 1024;
 
   KeyIndex::Cursor Start(const Store& store) const;
 
@@ -77,19 +77,19 @@ bool KeyWalk::Advance(const Store& store, TimeMs now_ms, size_t most, Visit visi
   constexpr int kAhead = 8;
   const Item* last = nullptr;
   size_t items = 0;
-  size_t matched_bytes = 0;
+  size_t work = 0;
   for (KeyIndex::Cursor at = Start(store); at.Valid(); at.Next()) {
     const Item* item = at.item();
     if (!item->key().starts_with(prefix_.literal)) return true;
-    if (items >= most || matched_bytes >= kMatchedBytes) {
+    if (items >= most || work >= kMostWork) {
       GoOnBehind(last->key());
       return false;
     }
     at.Prefetch(kAhead);
     last = item;
     ++items;
-    matched_bytes += item->key().size() + pattern_.size();
-    if (item->IsVisible(now_ms) && GlobMatches(pattern_, item->key())) visit(*item);
+    const bool matches = GlobMatches(pattern_, item->key(), Case::kSensitive, &work);
+    if (matches && item->IsVisible(now_ms)) visit(*item);
   }
   return true;
 }

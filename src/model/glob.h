@@ -8,6 +8,7 @@
 // Patterns and texts are bytes; ranges compare them unsigned.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,7 +20,9 @@ enum class Case : uint8_t { kSensitive, kIgnore };  // of ASCII letters
 // True if the whole of `text` matches. Never recurses. Cost: linear for short parts between two
 // `*`; where a pattern makes the search begin again and again, a 64th of the product of both sizes,
 // and memory for that: a bit for each byte of the pattern and each different byte of the text.
-bool GlobMatches(std::string_view pattern, std::string_view text, Case letters = Case::kSensitive);
+// `*work` grows by how many bytes were looked at, as often as they were.
+bool GlobMatches(std::string_view pattern, std::string_view text, Case letters = Case::kSensitive,
+                 size_t* work = nullptr);
 
 // What every match of a pattern begins with: where to look in an ordered index.
 struct GlobPrefix {

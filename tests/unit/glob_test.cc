@@ -96,6 +96,21 @@ TEST(Glob, PatternsThatAlmostMatchEverywhere) {
   EXPECT_FALSE(GlobMatches("*" + half + "b*" + as, as));
 }
 
+TEST(Glob, TellsItsWork) {
+  const auto work = [](std::string_view pattern, std::string_view text) {
+    size_t bytes = 0;
+    GlobMatches(pattern, text, Case::kSensitive, &bytes);
+    return bytes;
+  };
+  EXPECT_EQ(work("user:*", "user:1"), 6u);
+  EXPECT_EQ(work("user:1", "user:2"), 6u);
+  // At each of 200 bytes it begins again and goes on for 100.
+  const std::string as(200, 'a');
+  EXPECT_GT(work("*" + as.substr(100) + "b", as), 10'000u);
+  EXPECT_LT(work("*" + as.substr(100) + "b", as), 25'000u);
+  EXPECT_GT(work("*" + std::string(20'000, 'a') + "b", std::string(50'000, 'a')), 60'000u);
+}
+
 // The search at all places at once says what the search from place to place says.
 TEST(Glob, BothWaysOfSearchingAgree) {
   // In front, what exhausts the patience of the second; behind it the same question as alone.
