@@ -88,8 +88,8 @@ bool KeyWalk::Advance(const Store& store, TimeMs now_ms, size_t most, Visit visi
     at.Prefetch(kAhead);
     last = item;
     ++items;
-    const bool matches = GlobMatches(pattern_, item->key(), Case::kSensitive, &work);
-    if (matches && item->IsVisible(now_ms)) visit(*item);
+    if (!item->IsVisible(now_ms)) continue;
+    if (GlobMatches(pattern_, item->key(), Case::kSensitive, &work)) visit(*item);
   }
   return true;
 }

@@ -138,9 +138,8 @@ class ParallelMatch {
   std::vector<uint64_t> stays_;                   // bit i: a `*` stands before part i
 };
 
-}  // namespace
-
-bool GlobMatches(std::string_view pattern, std::string_view text, Case letters, size_t* work) {
+// `*read_again` gets how many bytes of the pattern were looked at more than once.
+bool Matches(std::string_view pattern, std::string_view text, Case letters, size_t* read_again) {
   // Only the last `*` has to be tried at other places: what stood before it has matched as early as
   // it can, which leaves the most for the rest.
   constexpr size_t kNone = std::string_view::npos;
@@ -148,30 +147,32 @@ bool GlobMatches(std::string_view pattern, std::string_view text, Case letters, 
   size_t part = 0;
   size_t behind_star = kNone;  // in the pattern
   size_t star_end = 0;         // in the text: the last `*` has taken the bytes before
-  size_t read_again = 0;       // bytes of the pattern
-  const auto tell = [&](bool matches) {
-    if (work != nullptr) *work += text.size() + read_again;
-    return matches;
-  };
   for (size_t at = 0; at < text.size();) {
     if (part < pattern.size() && pattern[part] == '*') {
       behind_star = ++part;
-      if (part == pattern.size()) return tell(true);
+      if (part == pattern.size()) return true;
       star_end = at;
     } else if (part < pattern.size() && PartMatches(pattern, &part, text[at], letters)) {
       ++at;
     } else if (behind_star != kNone) {
-      read_again += part - behind_star;
-      if (read_again > kPatience) {
-        return tell(ParallelMatch(pattern, text, letters).Matches());
-      }
+      *read_again += part - behind_star;
+      if (*read_again > kPatience) return ParallelMatch(pattern, text, letters).Matches();
       part = behind_star;
       at = ++star_end;
     } else {
-      return tell(false);
+      return false;
     }
   }
-  return tell(pattern.find_first_not_of('*', part) == kNone);
+  return pattern.find_first_not_of('*', part) == kNone;
+}
+
+}  // namespace
+
+bool GlobMatches(std::string_view pattern, std::string_view text, Case letters, size_t* work) {
+  size_t read_again = 0;
+  const bool matches = Matches(pattern, text, letters, &read_again);
+  if (work != nullptr) *work += text.size() + read_again;
+  return matches;
 }
 
 GlobPrefix PrefixOfGlob(std::string_view pattern) {
