@@ -325,7 +325,9 @@ TEST_F(HostileTest, TheMemoryOfLongAnswersIsUsedAgain) {
   for (int i = 0; i < 3; ++i) ask();
   const int64_t before_bytes = server().RssBytes();
   for (int i = 0; i < 15; ++i) ask();
-  EXPECT_LT(server().RssBytes() - before_bytes, 16 << 20);
+  // An answer is 5 MB; how much of it waits at a time depends on how fast this client reads. Taken
+  // anew each time it was 190 MB.
+  EXPECT_LT(server().RssBytes() - before_bytes, 64 << 20);
 }
 #endif
 
