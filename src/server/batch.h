@@ -83,7 +83,7 @@ class Batch {
   // A connection's share, if the time allows.
   static constexpr size_t kGroupsOfShare = 4;
   // A connection is costly whose latest command takes longer, or who used up its share of the time.
-  static constexpr int64_t kCostlyNanos = 50'000;
+  static constexpr int64_t kCostlyNanos = 25'000;
   // Answers of so many bytes take time in any command, so the clock is looked at.
   static constexpr size_t kLongAnswerBytes = 64 << 10;
   // A group of commands of many keys is smaller, so that what is asked for is still there when it
