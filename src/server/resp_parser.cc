@@ -21,11 +21,10 @@ constexpr size_t kGrowth = 16;
 enum class Line : uint8_t { kGood, kMore, kBad, kTooLong };
 
 // Reads "<integer>\r\n" at `at`; `*at` moves behind it.
-inline Line ReadLength(std::string_view input, size_t* at, int64_t* value) {
+[[gnu::noinline]] Line ReadAnyLength(std::string_view input, size_t* at, int64_t* value) {
   const char* const begin = input.data() + *at;
   const char* const end = input.data() + input.size();
   const char* p = begin;
-  // Nearly all lengths have one to four digits.
   int64_t number = 0;
   while (p < end && p - begin < 9 && *p >= '0' && *p <= '9') number = number * 10 + (*p++ - '0');
   if (end - p >= 2 && *p == '\r' && p != begin && (*begin != '0' || p - begin == 1)) {
@@ -43,6 +42,25 @@ inline Line ReadLength(std::string_view input, size_t* at, int64_t* value) {
   *value = *parsed;
   *at += size + 2;
   return Line::kGood;
+}
+
+// The same, for nearly all of them: one or two digits.
+inline Line ReadLength(std::string_view input, size_t* at, int64_t* value) {
+  if (input.size() - *at < 4) return ReadAnyLength(input, at, value);
+  const char* const begin = input.data() + *at;
+  const unsigned first = static_cast<unsigned char>(begin[0]) - unsigned{'0'};
+  if (first <= 9 && begin[1] == '\r') {
+    *value = first;
+    *at += 3;
+    return Line::kGood;
+  }
+  const unsigned second = static_cast<unsigned char>(begin[1]) - unsigned{'0'};
+  if (first >= 1 && first <= 9 && second <= 9 && begin[2] == '\r') {
+    *value = 10 * first + second;
+    *at += 4;
+    return Line::kGood;
+  }
+  return ReadAnyLength(input, at, value);
 }
 
 bool IsSpace(char c) {
@@ -148,7 +166,7 @@ RespParser::Result RespParser::Next(std::string_view input, const RespLimits& li
 
 RespParser::Result RespParser::NextCommand(std::string_view input, const RespLimits& limits,
                                            RespWords* out) {
-  if (items_left_ > 0) return NextBulks(input, 0, limits, out);
+  if (has_unfinished_) return NextBulks(input, 0, items_left_, limits, out);
   consumed_ = 0;
   if (input.empty()) {
     wanted_ = 1;
@@ -173,28 +191,26 @@ RespParser::Result RespParser::NextCommand(std::string_view input, const RespLim
   if (items > limits::kMultibulkItemsUnauthenticated && !limits.authenticated) {
     return Fail("unauthenticated multibulk length");
   }
-  if (items <= 0) return Done(at);
-  items_left_ = items;
-  bulk_bytes_ = -1;
-  return NextBulks(input, at, limits, out);
+  return NextBulks(input, at, items, limits, out);
 }
 
-RespParser::Result RespParser::NextBulks(std::string_view input, size_t at,
+RespParser::Result RespParser::NextBulks(std::string_view input, size_t at, int64_t items,
                                          const RespLimits& limits, RespWords* out) {
   const bool resumed = has_unfinished_;
   std::vector<std::string_view>& words = resumed ? unfinished_ : out->words;
   const size_t first_word = words.size();
 
-  while (items_left_ > 0) {
-    if (bulk_bytes_ < 0) {
-      if (at == input.size()) return Suspend(at, 1, first_word, out);
+  for (int64_t bytes = std::exchange(bulk_bytes_, -1); items > 0; --items, bytes = -1) {
+    if (bytes < 0) {
+      if (at == input.size()) return Suspend({at, 1, items, -1}, first_word, out);
       if (input[at] != '$') {
         return Fail(std::string("expected '$', got '") + input[at] + "'");
       }
       size_t behind = at + 1;
-      int64_t bytes = 0;
       const Line line = ReadLength(input, &behind, &bytes);
-      if (line == Line::kMore) return Suspend(at, input.size() - at + 1, first_word, out);
+      if (line == Line::kMore) {
+        return Suspend({at, input.size() - at + 1, items, -1}, first_word, out);
+      }
       if (line == Line::kTooLong) return Fail("too big bulk count string");
       if (line == Line::kBad || bytes < 0 || static_cast<size_t>(bytes) > limits.bulk_bytes) {
         return Fail("invalid bulk length");
@@ -203,14 +219,13 @@ RespParser::Result RespParser::NextBulks(std::string_view input, size_t at,
         return Fail("unauthenticated bulk length");
       }
       at = behind;
-      bulk_bytes_ = bytes;
     }
-    const auto bytes = static_cast<size_t>(bulk_bytes_);
-    if (input.size() - at < bytes + 2) return Suspend(at, bytes + 2, first_word, out);
-    words.push_back(input.substr(at, bytes));
-    at += bytes + 2;
-    bulk_bytes_ = -1;
-    --items_left_;
+    const auto size = static_cast<size_t>(bytes);
+    if (input.size() - at < size + 2) {
+      return Suspend({at, size + 2, items, bytes}, first_word, out);
+    }
+    words.emplace_back(input.data() + at, size);
+    at += size + 2;
   }
   if (resumed && out->words.empty()) {
     out->words.swap(unfinished_);  // no copy of a million views
@@ -236,7 +251,7 @@ RespParser::Result RespParser::NextInline(std::string_view input, RespWords* out
   return Done(consumed);
 }
 
-RespParser::Result RespParser::Suspend(size_t consumed, size_t wanted, size_t first_word,
+RespParser::Result RespParser::Suspend(const Progress& progress, size_t first_word,
                                        RespWords* out) {
   if (!std::exchange(has_unfinished_, true)) {
     const auto begin = out->words.begin() + static_cast<std::ptrdiff_t>(first_word);
@@ -245,12 +260,14 @@ RespParser::Result RespParser::Suspend(size_t consumed, size_t wanted, size_t fi
   }
   const size_t words = unfinished_.size();
   const size_t room = unfinished_.capacity() - words;
-  const size_t to_come = static_cast<size_t>(items_left_);
+  const size_t to_come = static_cast<size_t>(progress.items_left);
   if (words >= kManyWords && room < std::min(to_come, words)) {
     unfinished_.reserve(words + std::min(to_come, (kGrowth - 1) * words));
   }
-  consumed_ = consumed;
-  wanted_ = wanted;
+  consumed_ = progress.consumed;
+  wanted_ = progress.wanted;
+  items_left_ = progress.items_left;
+  bulk_bytes_ = progress.bulk_bytes;
   return Result::kMore;
 }
 
@@ -266,7 +283,9 @@ void RespParser::Reset() {
 
 RespParser::Result RespParser::Done(size_t consumed) {
   consumed_ = consumed;
-  Reset();
+  wanted_ = 0;
+  searched_ = 0;
+  if (has_unfinished_) Reset();
   return Result::kCommand;
 }
 

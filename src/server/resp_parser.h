@@ -71,16 +71,24 @@ class RespParser {
  private:
   Result NextCommand(std::string_view input, const RespLimits& limits, RespWords* out);
   Result NextInline(std::string_view input, RespWords* out);
-  // From offset `at` of `input` on.
-  Result NextBulks(std::string_view input, size_t at, const RespLimits& limits, RespWords* out);
-  // Takes the words of a command that did not come in one piece along to the next call.
-  Result Suspend(size_t consumed, size_t wanted, size_t first_word, RespWords* out);
+  // The bulk strings from offset `at` of `input` on, of which `items` are to come.
+  Result NextBulks(std::string_view input, size_t at, int64_t items, const RespLimits& limits,
+                   RespWords* out);
+  // How far a command got that did not come in one piece.
+  struct Progress {
+    size_t consumed;
+    size_t wanted;
+    int64_t items_left;
+    int64_t bulk_bytes;
+  };
+  // Takes its words along to the next call.
+  Result Suspend(const Progress& progress, size_t first_word, RespWords* out);
   Result Done(size_t consumed);
   Result Fail(std::string_view what);
 
   // Of the unfinished command: what is read of it, and what is to come.
   size_t searched_ = 0;      // bytes of an inline command without the end of its line
-  int64_t items_left_ = 0;   // bulk strings to come, >0 within an array
+  int64_t items_left_ = 0;   // bulk strings to come
   int64_t bulk_bytes_ = -1;  // announced length of the current one, -1 before its header
   bool has_unfinished_ = false;
   std::vector<std::string_view> unfinished_;
