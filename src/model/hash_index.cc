@@ -160,8 +160,8 @@ void HashIndex::Prefetch(uint64_t hash) const {
   PrefetchLine(&directory_[SegmentOf(hash)]->buckets[BucketOf(hash)]);
 }
 
-void HashIndex::PrefetchItem(uint64_t hash) const {
-  if (size_ == 0) return;
+const Item* HashIndex::PrefetchItem(uint64_t hash) const {
+  if (size_ == 0) return nullptr;
   const Segment* const segment = directory_[SegmentOf(hash)];
   uint32_t at = BucketOf(hash);
   uint32_t match = MatchTags(segment->buckets[at].tags, TagOf(hash));
@@ -169,11 +169,11 @@ void HashIndex::PrefetchItem(uint64_t hash) const {
     at = at + 1 == kBuckets ? 0 : at + 1;
     match = MatchTags(segment->buckets[at].tags, TagOf(hash));
   }
-  if (match == 0) return;
+  if (match == 0) return nullptr;
   const Bucket& bucket = segment->buckets[at];
   const Item* const item = bucket.items[std::countr_zero(match)];
-  PrefetchLine(item);
-  PrefetchLine(reinterpret_cast<const char*>(item) + 64);
+  item->PrefetchBegin();
+  return item;
 }
 
 size_t HashIndex::Sample(uint64_t random, std::span<const Item*> items) const {

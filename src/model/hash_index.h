@@ -42,9 +42,11 @@ class HashIndex {
   // Puts an item of the same key in its place. REQUIRES: `item` is in the index.
   void Replace(Item* item, Item* by, uint64_t hash);
 
-  // First stage: asks for the bucket. Second stage, some time later: asks for the item.
+  // First stage: asks for the bucket. Second stage, some time later: asks for the beginning of the
+  // item, and returns it; null: there is none. It is another one now and then. The
+  // third stage is Item::PrefetchRest().
   void Prefetch(uint64_t hash) const;
-  void PrefetchItem(uint64_t hash) const;
+  const Item* PrefetchItem(uint64_t hash) const;
 
   // Fills `items` with items that lie together at a place that `random` chooses, none of them
   // twice; which items share a place is as good as random, too. Returns how many: fewer, or none,

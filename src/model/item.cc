@@ -24,6 +24,18 @@ char* Append(char* to, std::string_view text) {
 }
 }  // namespace
 
+void Item::PrefetchRest() const {
+  constexpr uintptr_t kMostLines = 3;
+  uintptr_t from = (reinterpret_cast<uintptr_t>(this) & ~(kLineBytes - 1)) + 2 * kLineBytes;
+  uintptr_t end = reinterpret_cast<uintptr_t>(bytes() + key_size_ + inline_bytes_);
+  if (__builtin_expect(is_outside_, 0)) {
+    from = reinterpret_cast<uintptr_t>(outside());
+    end = from + kMostLines * kLineBytes;
+  }
+  end = std::min(end, from + kMostLines * kLineBytes);
+  for (; from < end; from += kLineBytes) PrefetchLine(reinterpret_cast<const void*>(from));
+}
+
 size_t Item::LabelBytes(const ItemState& state) {
   size_t bytes = 0;
   if (state.deadline_ms != kNoDeadline) bytes += sizeof(TimeMs);
@@ -127,6 +139,11 @@ void Item::Assign(Allocator& allocator, const ItemState& state) {
   // value is built aside, always; the value, which may be large, only if it is such a view.
   const size_t label_bytes = LabelBytes(state);
   std::string_view value = state.value.text;
+  if (__builtin_expect(label_bytes == 0 && !is_outside_ && value.size() <= inline_bytes_, 1)) {
+    Append(bytes() + key_size_, value);
+    SetFields(state);
+    return;
+  }
   const size_t old_bytes = value_offset() + value_size_;
   const std::less_equal<> is_not_behind;
   const bool is_own =

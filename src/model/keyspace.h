@@ -132,7 +132,7 @@ class Keyspace {
 
   uint64_t HashOf(std::string_view key) const;
   void Prefetch(uint64_t hash) const { indexes_->by_hash.Prefetch(hash); }
-  void PrefetchItem(uint64_t hash) const { indexes_->by_hash.PrefetchItem(hash); }
+  const Item* PrefetchItem(uint64_t hash) const { return indexes_->by_hash.PrefetchItem(hash); }
 
   // The item if it is there and visible, for reading; counted as a hit or a miss, and as a use of
   // the item. The pointer is good until the next change.

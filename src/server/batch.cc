@@ -126,7 +126,7 @@ void Batch::Prefetch() {
     const Words words = WordsOf(request);
     for (size_t at = first; at <= last && at < words.size() && keys_.size() < kMostKeys;
          at += static_cast<size_t>(keys.step)) {
-      keys_.push_back({store, store->HashOf(words[at]), words[at]});
+      keys_.push_back({store, store->HashOf(words[at]), words[at], nullptr});
       store->Prefetch(keys_.back().hash);
     }
   }
@@ -134,7 +134,10 @@ void Batch::Prefetch() {
     hot_keys_.Count(keys_[picked].store->database(), keys_[picked].hash, keys_[picked].key);
   }
   if (keys_.size() == 1) return;  // nothing to overlap with
-  for (const KeyHash& key : keys_) key.store->PrefetchItem(key.hash);
+  for (KeyHash& key : keys_) key.item = key.store->PrefetchItem(key.hash);
+  for (const KeyHash& key : keys_) {
+    if (key.item != nullptr) key.item->PrefetchRest();
+  }
 }
 
 Batch::Wait Batch::WaitOf(const Request& request) const {

@@ -103,6 +103,7 @@ class Batch {
     const Store* store;
     uint64_t hash;
     std::string_view key;
+    const Item* item;  // as far as it is known
   };
 
   // Takes commands of `connection` into the group; true if more may be there.

@@ -64,9 +64,21 @@ TEST(HashIndex, EmptyIndex) {
   EXPECT_EQ(model.Find(""), nullptr);
   EXPECT_EQ(model.Find("x"), nullptr);
   model.index().Prefetch(1);
-  model.index().PrefetchItem(1);
+  EXPECT_EQ(model.index().PrefetchItem(1), nullptr);
   model.index().CheckInvariants();
   EXPECT_EQ(model.allocator().used_bytes(), 0u);
+}
+
+TEST(HashIndex, PrefetchKnowsNearlyEveryItem) {
+  Model model;
+  for (int i = 0; i < 5'000; ++i) model.Insert("key:" + std::to_string(i));
+  int known = 0;
+  for (const auto& [key, item] : model.items()) {
+    const Item* found = model.index().PrefetchItem(model.index().HashOf(key));
+    known += found == item;
+    if (found != nullptr) found->PrefetchRest();
+  }
+  EXPECT_GT(known, 4'500);
 }
 
 TEST(HashIndex, OddKeys) {
