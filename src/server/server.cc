@@ -311,6 +311,7 @@ void Server::Turn() {
   // Of those who wait only who did so when the turn began: others may have come meanwhile.
   const bool runs_postponed = !postponed_.empty();
   const bool runs_demanding = !demanding_.empty();
+  const bool is_busy = !running_.empty() || runs_postponed || runs_demanding;
   KeepUnfinished();
   if (runs_postponed && !is_stopping_) RunWaiting(postponed_, kForPostponed, writes_wait);
   // Whoever asked for little does not wait for those who asked for much.
@@ -357,7 +358,7 @@ void Server::Turn() {
     }
     {
       const Monitoring::Stopwatch stopwatch(monitoring_, "snapshot-slice");
-      more = !storage_.DoSome() || !slices_.empty() || more;
+      more = !storage_.DoSome(is_busy) || !slices_.empty() || more;
     }
     more = WorkOnEvents() || more;
     storage_.EndTurn();

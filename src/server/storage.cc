@@ -16,7 +16,9 @@ constexpr std::chrono::milliseconds kUnnoticed{200};
 // microseconds each.
 constexpr size_t kGatheredBytes = 128u << 10;
 constexpr TimeMs kGatherMs = 5;
-constexpr int64_t kShortestSliceMicros = 40;
+constexpr int64_t kShortestSliceMicros = 20;
+// To one part of the time for the walk of a snapshot.
+constexpr int64_t kOthersShare = 63;
 
 // A clock for SaveNow, which waits for what is due.
 class Stopwatch : public Clock {
@@ -242,11 +244,14 @@ void Storage::SaveJobEnded() {
   StartJobs();
 }
 
-bool Storage::DoSome() {
+bool Storage::DoSome(bool is_busy) {
   if (save_ == nullptr || walk_.idle()) return true;
-  // A sixteenth of the time where there is other work; nearly all of it where there is none.
-  const int64_t others_us = clock_.StopwatchMicros() - slice_ended_us_;
-  const int64_t slice_us = std::clamp(others_us / 15, kShortestSliceMicros, limits::kSliceMicros);
+  // Beside commands the walk gets a 64th of the time: the worker that compresses and writes
+  // takes as much again where both have one core, and writes ahead of the walk, which copy what
+  // was, the less the longer it lasts.
+  const int64_t share_us = (clock_.StopwatchMicros() - slice_ended_us_) / kOthersShare;
+  if (is_busy && share_us < kShortestSliceMicros) return false;
+  const int64_t slice_us = std::clamp(share_us, kShortestSliceMicros, limits::kSliceMicros);
   const bool done = save_->DoSome(clock_, slice_us);
   slice_ended_us_ = clock_.StopwatchMicros();
   StartJobs();

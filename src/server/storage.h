@@ -149,8 +149,9 @@ class Storage {
   }
   // After the commands of a turn.
   void EndTurn();
-  // A slice of a save; true if there is nothing more to do for now.
-  bool DoSome();
+  // A slice of a save, or none where the turn `is_busy` with commands and one is not due yet. True
+  // if there is nothing more to do for now.
+  bool DoSome(bool is_busy);
   // Ten times a second: saves that are due by themselves.
   void CheckSchedule();
 
