@@ -1,6 +1,7 @@
 #include "tools/bench/tails.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -38,6 +39,10 @@ constexpr int kStormTimes = 30;
 constexpr size_t kMaxRounds = 2;
 constexpr int64_t kLongPauseNs = 2'000'000;
 constexpr double kPausesS = 30;
+constexpr size_t kSmallPageBytes = 4096;
+constexpr size_t kHugePageBytes = 2 << 20;
+// A gigabyte: less than what the largest data set of these takes.
+constexpr double kTouchedPages = 512;
 // Data sets so many times as large as others take a minute: one round.
 constexpr uint64_t kSeenOnce = 5;
 
@@ -277,6 +282,41 @@ std::string TellPauses(const Cores& cores, double seconds) {
       kLongPauseNs / 1'000'000, seconds);
 }
 
+// How long it takes to touch each of so many huge pages for the first time: what growing costs
+// before a server does anything. On a virtual machine its host has to find the memory.
+Pauses TouchMemory(size_t pages) {
+  const size_t bytes = (pages + 1) * kHugePageBytes;
+  void* const mapped =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw Failure("there is no memory to be touched");
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped) + kHugePageBytes - 1;
+  char* const first = reinterpret_cast<char*>(begin & ~(kHugePageBytes - 1));
+  madvise(first, pages * kHugePageBytes, MADV_HUGEPAGE);
+  Pauses pauses;
+  for (size_t page = 0; page < pages; ++page) {
+    const int64_t began_ns = NowNs();
+    for (size_t at = 0; at < kHugePageBytes; at += kSmallPageBytes) {
+      static_cast<volatile char*>(first + page * kHugePageBytes)[at] = 1;
+    }
+    const int64_t took_ns = NowNs() - began_ns;
+    pauses.longest_ns = std::max(pauses.longest_ns, took_ns);
+    pauses.long_ones += took_ns > kLongPauseNs;
+  }
+  munmap(mapped, bytes);
+  return pauses;
+}
+
+std::string TellMemory(const Cores& cores, size_t pages) {
+  PinTo(cores.server);
+  const Pauses pauses = TouchMemory(pages);
+  PinTo(cores.generator);
+  return fmt::format(
+      "New memory: of {} pages of 2 MB the first touch took {} ms at the longest, and more than {} "
+      "ms {} times.\n",
+      pages, Milliseconds(static_cast<double>(pauses.longest_ns) / 1e6), kLongPauseNs / 1'000'000,
+      pauses.long_ones);
+}
+
 }  // namespace
 
 std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
@@ -320,7 +360,8 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
                                                  : "no"});
     }
   }
-  return "### Bystanders\n\n" + table.Text() + "\n" + TellPauses(cores, kPausesS * scale) + "\n";
+  return "### Bystanders\n\n" + table.Text() + "\n" + TellPauses(cores, kPausesS * scale) +
+         TellMemory(cores, static_cast<size_t>(kTouchedPages * scale)) + "\n";
 }
 
 }  // namespace ampt::bench
