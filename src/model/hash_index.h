@@ -43,8 +43,8 @@ class HashIndex {
   void Replace(Item* item, Item* by, uint64_t hash);
 
   // First stage: asks for the bucket. Second stage, some time later: asks for the beginning of the
-  // item, and returns it; null: there is none. It is another one now and then. The
-  // third stage is Item::PrefetchRest().
+  // item, and returns it; null: there is none. Now and then it is another one. The third stage is
+  // Item::PrefetchRest().
   void Prefetch(uint64_t hash) const;
   const Item* PrefetchItem(uint64_t hash) const;
 

@@ -139,6 +139,7 @@ void Item::Assign(Allocator& allocator, const ItemState& state) {
   // value is built aside, always; the value, which may be large, only if it is such a view.
   const size_t label_bytes = LabelBytes(state);
   std::string_view value = state.value.text;
+  // Nothing in front of it: one move, whatever it is a view of.
   if (__builtin_expect(label_bytes == 0 && !is_outside_ && value.size() <= inline_bytes_, 1)) {
     Append(bytes() + key_size_, value);
     SetFields(state);

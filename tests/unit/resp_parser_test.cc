@@ -90,6 +90,21 @@ TEST(RespParser, ReadsTheSameHoweverTheStreamIsCut) {
   }
 }
 
+TEST(RespParser, ReadsLengthsOfAnyNumberOfDigits) {
+  std::vector<Request> requests;
+  std::string stream;
+  for (const size_t n : {1, 5, 9, 10, 11, 19, 90, 99, 100, 101, 999, 1000, 12'345}) {
+    requests.push_back({"ECHO", std::string(n, 'x'), std::string(n - 1, 'y')});
+    requests.emplace_back(n, "w");
+  }
+  for (const Request& request : requests) stream += Array(request);
+  for (const size_t piece : {size_t{1}, size_t{2}, size_t{3}, size_t{7}, stream.size()}) {
+    const Outcome outcome = Feed(stream, piece);
+    EXPECT_EQ(outcome.requests, requests) << piece;
+    EXPECT_EQ(outcome.error, "");
+  }
+}
+
 TEST(RespParser, WordsOfSeveralCommandsLieBehindEachOther) {
   const std::string stream = Array({"GET", "a"}) + "get 'b'\n" + Array({"GET", "c"});
   RespParser parser;
@@ -141,6 +156,11 @@ TEST(RespParser, RefusesWhatIsNoRequest) {
       {"*1\r\n$-1\r\n", "invalid bulk length"},
       {"*1\r\n$a\r\n", "invalid bulk length"},
       {"*1\r\n$536870913\r\n", "invalid bulk length"},
+      {"*1\r\n$a\r\nabcdef\r\n", "invalid bulk length"},
+      {"*1\r\n$1a\r\nabcdef\r\n", "invalid bulk length"},
+      {"*1\r\n$01\r\nabcdef\r\n", "invalid bulk length"},
+      {"*1\r\n$/1\r\nabcdef\r\n", "invalid bulk length"},
+      {"*:\r\n$1\r\na\r\n", "invalid multibulk length"},
       {"*1\r\n$" + std::string(64 * 1024 + 1, '1'), "too big bulk count string"},
       {"*2\r\n$1\r\na\r\n:1\r\n", "expected '$', got ':'"},
       {std::string(64 * 1024 + 1, 'x'), "too big inline request"},
