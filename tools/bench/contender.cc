@@ -51,6 +51,7 @@ Sample Contender::Do(const Work& work) {
       total.reply_bytes += part.reply_bytes;
       total.elapsed_ns += part.elapsed_ns;
       total.generator_cpu_ns += part.generator_cpu_ns;
+      total.late_ns = std::max(total.late_ns, part.late_ns);
     }
   } catch (const Failure& failure) {
     throw Failure(fmt::format("{}: {}\n{}", server_->name(), failure.what(), server_->Autopsy()));
@@ -58,9 +59,12 @@ Sample Contender::Do(const Work& work) {
   const auto requests = static_cast<double>(total.requests);
   const auto elapsed_ns = static_cast<double>(total.elapsed_ns);
   const auto cpu_ns = static_cast<double>(server_cpu_ns);
-  return {requests / elapsed_ns * 1e9, cpu_ns / requests / 1e3, cpu_ns / elapsed_ns,
+  return {requests / elapsed_ns * 1e9,
+          cpu_ns / requests / 1e3,
+          cpu_ns / elapsed_ns,
           static_cast<double>(total.generator_cpu_ns) / elapsed_ns,
-          static_cast<double>(total.reply_bytes) / requests};
+          static_cast<double>(total.reply_bytes) / requests,
+          total.late_ns};
 }
 
 void Contender::WarmUp(Work work) {

@@ -145,6 +145,7 @@ LoadResult Load::Run(const Batches& batches, double rate, Histogram* latencies) 
       const int64_t now_ns = NowNs();
       for (; next < batches.size() && due_ns(next) <= now_ns; next++) {
         Connection* connection = connections_[next % connections_.size()].get();
+        result.late_ns = std::max(result.late_ns, now_ns - due_ns(next));
         Submit(connection, batches, next, due_ns(next));
       }
       if (next < batches.size()) {

@@ -49,6 +49,9 @@ struct LoadResult {
   uint64_t reply_bytes = 0;
   int64_t elapsed_ns = 0;
   int64_t generator_cpu_ns = 0;
+  // Of the open loop: how long after it was due a request was sent at the latest. No server makes
+  // that longer, but every latency has it in it.
+  int64_t late_ns = 0;
 };
 
 // A set of connections to one server, reused from run to run.
