@@ -49,8 +49,8 @@ struct LoadResult {
   uint64_t reply_bytes = 0;
   int64_t elapsed_ns = 0;
   int64_t generator_cpu_ns = 0;
-  // Of the open loop: how long after it was due a request was sent at the latest. No server makes
-  // that longer, but every latency has it in it.
+  // Of the open loop: how long after it was due a request was sent at the latest. The latency of
+  // that one has this in it, and no server makes it longer.
   int64_t late_ns = 0;
 };
 
