@@ -106,7 +106,7 @@ bool SnapshotWalk::DoSome(Clock& clock, int64_t micros) {
 
 SnapshotWalk::Pause SnapshotWalk::TakeOthers(Clock& clock, int64_t until) {
   for (int steps = 1;; ++steps) {
-    if (pending_bytes_ >= kWalkAheadBytes) return Pause::kEnough;
+    if (is_far_ahead()) return Pause::kEnough;
     const size_t before = unsorted_.bytes.size();
     others_left_ = other_source_->SaveSome(*this);
     if (!others_left_) return Pause::kEnd;
@@ -123,7 +123,7 @@ SnapshotWalk::Pause SnapshotWalk::WalkDatabase(Clock& clock, int64_t until) {
   Pause pause = Pause::kEnd;
   const Item* last = nullptr;
   for (int steps = 1; at.Valid(); ++steps) {
-    if (state_ == State::kWalking && pending_bytes_ >= kWalkAheadBytes) {
+    if (is_far_ahead()) {
       pause = Pause::kEnough;
       break;
     }

@@ -97,6 +97,10 @@ class SnapshotWalk : public Effects, private OtherReceiver {
   bool aborted() const { return aborted_; }
   bool gave_up() const { return gave_up_; }
   bool holds_detached_items() const { return held_ > 0; }
+  // So many blocks wait to be taken that it goes on only when some are.
+  bool is_far_ahead() const {
+    return state_ == State::kWalking && pending_bytes_ >= kWalkAheadBytes;
+  }
   bool writers_must_wait() const { return pending_bytes_ > kWritersWaitBytes; }
   size_t pending_bytes() const { return pending_bytes_; }
   // Items in blocks so far, and of those, strays.

@@ -245,7 +245,7 @@ void Storage::SaveJobEnded() {
 }
 
 bool Storage::DoSome(bool is_busy) {
-  if (save_ == nullptr || walk_.idle()) return true;
+  if (save_ == nullptr || walk_.idle() || walk_.is_far_ahead()) return true;
   // Beside commands the walk gets a 64th of the time: the worker that compresses and writes
   // takes as much again where both have one core, and writes ahead of the walk, which copy what
   // was, the less the longer it lasts.

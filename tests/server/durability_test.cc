@@ -266,6 +266,40 @@ TEST_F(DurabilityTest, ASnapshotShowsTheMomentItBegan) {
   EXPECT_EQ(Ask("DEBUG VERIFY"), "OK");
 }
 
+// A thread that sends commands faster than they are run, and wants no replies, until it is
+// destroyed: no turn of the loop is without commands.
+class Flood {
+ public:
+  explicit Flood(Client client)
+      : thread_([this, client = std::move(client)]() mutable {
+          std::string commands = Encode({"CLIENT", "REPLY", "OFF"});
+          do {
+            if (!client.Send(commands)) return ADD_FAILURE() << "the connection is gone";
+            commands.clear();
+            for (int n = 0; n < 5000; ++n) commands += Encode({"INCR", "count"});
+          } while (!stop_);
+        }) {}
+  ~Flood() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
+
+TEST_F(DurabilityTest, ASaveEndsBesideCommandsWithoutAPause) {
+  StartServer({{"appendonly", "no"}, {"save", ""}});
+  ASSERT_EQ(Ask("DEBUG POPULATE 20000 key 200"), "OK");
+  Flood one(Connect());
+  Flood two(Connect());
+  ASSERT_TRUE(WaitFor([this] { return InfoNumber("total_commands_processed") > 100'000; }));
+  ASSERT_EQ(Ask("BGSAVE"), "Background saving started");
+  EXPECT_TRUE(WaitFor([this] { return !IsSaving(); }));
+  EXPECT_EQ(InfoText("rdb_last_bgsave_status"), "ok");
+}
+
 TEST_F(DurabilityTest, RewritesUnderWritesLeaveOneSnapshotAndOneLog) {
   const Settings settings = {{"appendfsync", "always"}, {"save", ""}};
   StartServer(settings);
