@@ -128,7 +128,8 @@ class OrderedIndex {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
-  // REQUIRES: no item of equal text is in the index. Inserting in ascending order fills nodes.
+  // REQUIRES: no item of equal text is in the index. Inserting in ascending order fills nodes, and
+  // takes no search of the tree.
   void Insert(Item* item);
   // REQUIRES: `item` is in the index and its text is what it was when it was inserted.
   void Erase(Item* item);
@@ -172,6 +173,7 @@ class OrderedIndex {
     char prefix_tail[kPrefixTail] = {};  // the last of them
   };
   struct Leaf : Node {
+    Leaf() { this->is_leaf = 1; }
     Leaf* next = nullptr;
     Leaf* previous = nullptr;
     uint32_t heads[kLeafItems];
@@ -202,8 +204,11 @@ class OrderedIndex {
   static const Leaf* AsLeaf(const Node* n) { return static_cast<const Leaf*>(n); }
   static const Inner* AsInner(const Node* n) { return static_cast<const Inner*>(n); }
 
-  Leaf* NewLeaf();
-  Inner* NewInner();
+  template <typename Kind>
+  Kind* NewNode() {
+    ++nodes_;
+    return new (allocator_->Allocate(kNodeBytes)) Kind;
+  }
   void FreeNode(Node* node) {
     allocator_->Free(node, kNodeBytes);
     --nodes_;
@@ -228,6 +233,10 @@ class OrderedIndex {
   // Shortens the prefix where `text` does not share it.
   void Admit(Node* node, std::string_view text);
 
+  Leaf* LastLeaf(Path* path) const;
+  // To the leaf where an item that is not in the index belongs, which the nodes on the way learn
+  // about if it is to be their first.
+  Leaf* Descend(Item* item, std::string_view text, Path* path, size_t* known);
   // `known`: so many bytes of the text are known to agree with the leaf's first item.
   void InsertAt(Leaf* leaf, uint32_t at, Item* item, std::string_view text, size_t known);
   void InsertChild(Inner* node, uint32_t at, Node* child, uint32_t size);
@@ -236,6 +245,7 @@ class OrderedIndex {
   void AddToParent(Path& path, Node* left, Node* right);
   static uint32_t SizeOf(const Node* node);
   void SetFirst(Path& path, int level, Item* item);
+  static void ForgetChild(Inner* node, uint32_t at);
   void RemoveChild(Path& path);
   void MergeIfSparse(Path& path, Node* node);
   void Join(Inner* parent, uint32_t left_at);
@@ -266,6 +276,10 @@ class OrderedIndex {
   Node* root_ = nullptr;
   size_t size_ = 0;
   size_t nodes_ = 0;
+  // A hint: the last insert went to the last leaf, as most of ascending ones do (a snapshot that
+  // is loaded, keys with a time). The next then looks there first (Guibas et al., "A New
+  // Representation for Linear Lists", 1977, on fingers).
+  bool ascends_ = false;
   std::string scratch_;
 };
 
@@ -357,9 +371,9 @@ typename OrderedIndex<Order>::Cursor OrderedIndex<Order>::First() const {
 template <typename Order>
 typename OrderedIndex<Order>::Cursor OrderedIndex<Order>::Last() const {
   if (root_ == nullptr) return {};
-  const Node* node = root_;
-  while (!node->is_leaf) node = AsInner(node)->children[node->count - 1];
-  return {AsLeaf(node), node->count - 1u};
+  Path path;
+  const Leaf* leaf = LastLeaf(&path);
+  return {leaf, leaf->count - 1u};
 }
 
 template <typename Order>
@@ -454,20 +468,6 @@ void OrderedIndex<Order>::Admit(Node* node, std::string_view text) {
 // ------------------------------------------------------------------------------------
 
 template <typename Order>
-typename OrderedIndex<Order>::Leaf* OrderedIndex<Order>::NewLeaf() {
-  ++nodes_;
-  Leaf* leaf = new (allocator_->Allocate(kNodeBytes)) Leaf;
-  leaf->is_leaf = 1;
-  return leaf;
-}
-
-template <typename Order>
-typename OrderedIndex<Order>::Inner* OrderedIndex<Order>::NewInner() {
-  ++nodes_;
-  return new (allocator_->Allocate(kNodeBytes)) Inner;
-}
-
-template <typename Order>
 uint32_t OrderedIndex<Order>::SizeOf(const Node* node) {
   if (node->is_leaf) return node->count;
   uint32_t size = 0;
@@ -477,35 +477,31 @@ uint32_t OrderedIndex<Order>::SizeOf(const Node* node) {
 
 template <typename Order>
 void OrderedIndex<Order>::Insert(Item* item) {
-  const auto& own = order_.TextOf(*item);
-  const std::string_view text = own.Flat(&scratch_);
+  const std::string_view text = order_.TextOf(*item).Flat(&scratch_);
   ++size_;
   if (root_ == nullptr) {
-    Leaf* leaf = NewLeaf();
+    Leaf* leaf = NewNode<Leaf>();
     root_ = leaf;
     InsertAt(leaf, 0, item, text, 0);
     return;
   }
   Path path;
-  Node* node = root_;
   size_t known = 0;
-  while (!node->is_leaf) {
-    Inner* inner = AsInner(node);
-    const Place place = FindPlace(inner, text, &known);
-    const uint32_t at = ChildFor(place);
-    if (place.at == 0) {  // a new first item
-      Admit(inner, text);
-      inner->items[0] = item;
-      inner->heads[0] = own.Head(inner->prefix_size);
-    }
-    ++inner->sizes[at];
-    AMPT_ASSERT(path.height < kMaxHeight);
-    path.steps[path.height++] = {inner, at};
-    node = inner->children[at];
-    PrefetchNode(node, kNodeBytes);
+  Leaf* leaf = nullptr;
+  uint32_t at = 0;
+  if (ascends_) {
+    leaf = LastLeaf(&path);
+    at = FindPlace(leaf, text, &known).at;
   }
-  Leaf* leaf = AsLeaf(node);
-  uint32_t at = FindPlace(leaf, text, &known).at;
+  if (at == 0) {  // it is not behind the first item of the last leaf
+    known = 0;
+    leaf = Descend(item, text, &path, &known);
+    at = FindPlace(leaf, text, &known).at;
+  }
+  for (int level = 0; level < path.height; ++level) {
+    ++path.steps[level].node->sizes[path.steps[level].at];
+  }
+  ascends_ = leaf->next == nullptr;
   if (leaf->count < kLeafItems) {
     InsertAt(leaf, at, item, text, known);
     return;
@@ -519,6 +515,40 @@ void OrderedIndex<Order>::Insert(Item* item) {
     InsertAt(leaf, at, item, text, known);
   }
   AddToParent(path, leaf, right);
+}
+
+template <typename Order>
+typename OrderedIndex<Order>::Leaf* OrderedIndex<Order>::LastLeaf(Path* path) const {
+  Node* node = root_;
+  path->height = 0;
+  while (!node->is_leaf) {
+    Inner* inner = AsInner(node);
+    path->steps[path->height++] = {inner, inner->count - 1u};
+    node = inner->children[inner->count - 1];
+  }
+  return AsLeaf(node);
+}
+
+template <typename Order>
+typename OrderedIndex<Order>::Leaf* OrderedIndex<Order>::Descend(Item* item, std::string_view text,
+                                                                 Path* path, size_t* known) {
+  Node* node = root_;
+  path->height = 0;
+  while (!node->is_leaf) {
+    Inner* inner = AsInner(node);
+    const Place place = FindPlace(inner, text, known);
+    const uint32_t at = ChildFor(place);
+    if (place.at == 0) {  // a new first item
+      Admit(inner, text);
+      inner->items[0] = item;
+      inner->heads[0] = order_.TextOf(*item).Head(inner->prefix_size);
+    }
+    AMPT_ASSERT(path->height < kMaxHeight);
+    path->steps[path->height++] = {inner, at};
+    node = inner->children[at];
+    PrefetchNode(node, kNodeBytes);
+  }
+  return AsLeaf(node);
 }
 
 template <typename Order>
@@ -541,7 +571,7 @@ typename OrderedIndex<Order>::Node* OrderedIndex<Order>::Split(Node* node, uint3
   Node* right;
   if (node->is_leaf) {
     Leaf* from = AsLeaf(node);
-    Leaf* to = NewLeaf();
+    Leaf* to = NewNode<Leaf>();
     std::memcpy(to->heads, from->heads + keep, moved * sizeof to->heads[0]);
     std::memcpy(to->items, from->items + keep, moved * sizeof to->items[0]);
     to->next = from->next;
@@ -551,7 +581,7 @@ typename OrderedIndex<Order>::Node* OrderedIndex<Order>::Split(Node* node, uint3
     right = to;
   } else {
     Inner* from = AsInner(node);
-    Inner* to = NewInner();
+    Inner* to = NewNode<Inner>();
     std::memcpy(to->heads, from->heads + keep, moved * sizeof to->heads[0]);
     std::memcpy(to->sizes, from->sizes + keep, moved * sizeof to->sizes[0]);
     std::memcpy(to->items, from->items + keep, moved * sizeof to->items[0]);
@@ -593,7 +623,7 @@ void OrderedIndex<Order>::AddToParent(Path& path, Node* left, Node* right) {
   while (true) {
     const uint32_t right_size = SizeOf(right);
     if (path.height == 0) {
-      Inner* root = NewInner();
+      Inner* root = NewNode<Inner>();
       InsertChild(root, 0, left, SizeOf(left));
       InsertChild(root, 1, right, right_size);
       root_ = root;
@@ -622,8 +652,7 @@ void OrderedIndex<Order>::AddToParent(Path& path, Node* left, Node* right) {
 
 template <typename Order>
 void OrderedIndex<Order>::Replace(Item* item, Item* by) {
-  const auto& own = order_.TextOf(*item);
-  const std::string_view text = own.Flat(&scratch_);
+  const std::string_view text = order_.TextOf(*item).Flat(&scratch_);
   Node* node = root_;
   size_t known = 0;
   while (!node->is_leaf) {
@@ -643,8 +672,7 @@ void OrderedIndex<Order>::Replace(Item* item, Item* by) {
 
 template <typename Order>
 void OrderedIndex<Order>::Erase(Item* item) {
-  const auto& own = order_.TextOf(*item);
-  const std::string_view text = own.Flat(&scratch_);
+  const std::string_view text = order_.TextOf(*item).Flat(&scratch_);
   AMPT_ASSERT(root_ != nullptr);
   Path path;
   Node* node = root_;
@@ -698,18 +726,22 @@ void OrderedIndex<Order>::SetFirst(Path& path, int level, Item* item) {
   }
 }
 
+template <typename Order>
+void OrderedIndex<Order>::ForgetChild(Inner* node, uint32_t at) {
+  const uint32_t behind = node->count - at - 1u;
+  std::memmove(node->heads + at, node->heads + at + 1, behind * sizeof node->heads[0]);
+  std::memmove(node->sizes + at, node->sizes + at + 1, behind * sizeof node->sizes[0]);
+  std::memmove(node->items + at, node->items + at + 1, behind * sizeof node->items[0]);
+  std::memmove(node->children + at, node->children + at + 1, behind * sizeof node->children[0]);
+  --node->count;
+}
+
 // The child at the path's end is gone.
 template <typename Order>
 void OrderedIndex<Order>::RemoveChild(Path& path) {
   while (path.height > 0) {
     const auto [inner, at] = path.steps[--path.height];
-    const uint32_t behind = inner->count - at - 1u;
-    std::memmove(inner->heads + at, inner->heads + at + 1, behind * sizeof inner->heads[0]);
-    std::memmove(inner->sizes + at, inner->sizes + at + 1, behind * sizeof inner->sizes[0]);
-    std::memmove(inner->items + at, inner->items + at + 1, behind * sizeof inner->items[0]);
-    std::memmove(inner->children + at, inner->children + at + 1,
-                 behind * sizeof inner->children[0]);
-    --inner->count;
+    ForgetChild(inner, at);
     if (inner->count == 0) {
       FreeNode(inner);
       continue;
@@ -770,14 +802,7 @@ void OrderedIndex<Order>::Join(Inner* parent, uint32_t left_at) {
   Rebuild(left, SharedPrefix(*ItemsOf(left)[0], *ItemsOf(left)[left->count - 1]));
   FreeNode(right);
   parent->sizes[left_at] += parent->sizes[left_at + 1];
-  const uint32_t at = left_at + 1;
-  const uint32_t behind = parent->count - at - 1u;
-  std::memmove(parent->heads + at, parent->heads + at + 1, behind * sizeof parent->heads[0]);
-  std::memmove(parent->sizes + at, parent->sizes + at + 1, behind * sizeof parent->sizes[0]);
-  std::memmove(parent->items + at, parent->items + at + 1, behind * sizeof parent->items[0]);
-  std::memmove(parent->children + at, parent->children + at + 1,
-               behind * sizeof parent->children[0]);
-  --parent->count;
+  ForgetChild(parent, left_at + 1);
 }
 
 template <typename Order>

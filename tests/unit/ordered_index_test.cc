@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -262,6 +263,33 @@ TEST(OrderedIndex, AscendingInsertsFillTheNodes) {
   EXPECT_LT(model.index().allocated_bytes(), 50'000u * 14);
   for (const int i : {0, 1, 81, 82, 83, 3279, 3280, 49'999}) {
     ASSERT_NO_FATAL_FAILURE(model.CheckProbe(Numbered("asc:", i)));
+  }
+}
+
+// Behind an insert into the last leaf the next one looks there first.
+TEST(OrderedIndex, InsertsBehindAndBeforeTheLastLeaf) {
+  Model model;
+  for (int i = 0; i < 10'000; ++i) model.Insert(Numbered("p", i));
+  for (int i = 5'000; i < 5'200; ++i) model.Insert(Numbered("q", i));
+  // It shares a byte with the last leaf's items, and others with the root's.
+  model.Insert(Numbered("q", 1));
+  ASSERT_NO_FATAL_FAILURE(model.CheckWalks());
+  Random random(7);
+  for (int i = 0; i < 3'000; ++i) {
+    std::string key = Numbered("r", i);  // behind all
+    const auto kind = random.Below(4);
+    if (kind == 0) {
+      key =
+          *std::next(model.keys().rbegin(), static_cast<int>(random.Below(150))) + Numbered("-", i);
+    } else if (kind == 1) {
+      key = Numbered("a", i);
+    } else if (kind == 2) {
+      key = Numbered("q0", i);
+    }
+    model.Insert(key);
+    if (random.OneIn(50)) {
+      ASSERT_NO_FATAL_FAILURE(model.CheckWalks());
+    }
   }
 }
 
