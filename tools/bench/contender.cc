@@ -51,7 +51,7 @@ Sample Contender::Do(const Work& work) {
       total.reply_bytes += part.reply_bytes;
       total.elapsed_ns += part.elapsed_ns;
       total.generator_cpu_ns += part.generator_cpu_ns;
-      total.late_ns = std::max(total.late_ns, part.late_ns);
+      total.longest.Take(part.longest);
     }
   } catch (const Failure& failure) {
     throw Failure(fmt::format("{}: {}\n{}", server_->name(), failure.what(), server_->Autopsy()));
@@ -64,7 +64,7 @@ Sample Contender::Do(const Work& work) {
           cpu_ns / elapsed_ns,
           static_cast<double>(total.generator_cpu_ns) / elapsed_ns,
           static_cast<double>(total.reply_bytes) / requests,
-          total.late_ns};
+          total.longest};
 }
 
 void Contender::WarmUp(Work work) {

@@ -23,7 +23,7 @@ struct Sample {
   double server_busy = 0;     // share of the time that one core was used; over 1: several threads
   double generator_busy = 0;  // near 1: the generator, not the server, set requests_per_s
   double reply_bytes = 0;     // per request
-  int64_t late_ns = 0;        // see LoadResult
+  LongestWait longest;        // of the open loop
 };
 
 // Which key each request of a run is about.

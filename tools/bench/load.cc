@@ -73,6 +73,7 @@ struct Load::Connection {
   struct Awaited {
     size_t replies;
     int64_t due_ns;
+    int64_t late_ns;
   };
 
   int fd;
@@ -134,7 +135,7 @@ LoadResult Load::Run(const Batches& batches, double rate, Histogram* latencies) 
   };
   if (!open) {
     for (const auto& connection : connections_) {
-      if (next < batches.size()) Submit(connection.get(), batches, next++, begin_ns);
+      if (next < batches.size()) Submit(connection.get(), batches, next++, begin_ns, begin_ns);
     }
   }
 
@@ -145,8 +146,7 @@ LoadResult Load::Run(const Batches& batches, double rate, Histogram* latencies) 
       const int64_t now_ns = NowNs();
       for (; next < batches.size() && due_ns(next) <= now_ns; next++) {
         Connection* connection = connections_[next % connections_.size()].get();
-        result.late_ns = std::max(result.late_ns, now_ns - due_ns(next));
-        Submit(connection, batches, next, due_ns(next));
+        Submit(connection, batches, next, due_ns(next), now_ns);
       }
       if (next < batches.size()) {
         wait_ns = std::clamp<int64_t>(due_ns(next) - NowNs() - kSpin_ns, 0, wait_ns);
@@ -168,9 +168,9 @@ LoadResult Load::Run(const Batches& batches, double rate, Histogram* latencies) 
       if (connection == nullptr) throw Failure("interrupted");
       if (events[i].events & EPOLLOUT) Send(connection);
       if (!(events[i].events & ~EPOLLOUT)) continue;
-      result.requests += Receive(connection, latencies, &result.reply_bytes);
+      result.requests += Receive(connection, latencies, &result);
       if (!open && connection->awaited.empty() && next < batches.size()) {
-        Submit(connection, batches, next++, begin_ns);
+        Submit(connection, batches, next++, begin_ns, begin_ns);
       }
     }
   }
@@ -179,8 +179,9 @@ LoadResult Load::Run(const Batches& batches, double rate, Histogram* latencies) 
   return result;
 }
 
-void Load::Submit(Connection* connection, const Batches& batches, size_t batch, int64_t due_ns) {
-  connection->awaited.push_back({batches.requests_in(batch), due_ns});
+void Load::Submit(Connection* connection, const Batches& batches, size_t batch, int64_t due_ns,
+                  int64_t now_ns) {
+  connection->awaited.push_back({batches.requests_in(batch), due_ns, now_ns - due_ns});
   connection->unsent.push_back(batches.bytes_of(batch));
   if (!connection->wants_to_write) Send(connection);
 }
@@ -205,20 +206,22 @@ void Load::Send(Connection* connection) {
 }
 
 // One recv: what is left after it makes the socket ready again.
-size_t Load::Receive(Connection* connection, Histogram* latencies, uint64_t* reply_bytes) {
+size_t Load::Receive(Connection* connection, Histogram* latencies, LoadResult* result) {
   const ssize_t n = recv(connection->fd, buffer_.data(), buffer_.size(), 0);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
   if (n < 0) throw Failure(fmt::format("cannot read a reply: {}", std::strerror(errno)));
   if (n == 0) throw Failure("the server closed the connection");
-  *reply_bytes += n;
+  result->reply_bytes += static_cast<uint64_t>(n);
   const size_t complete = connection->replies->Feed({buffer_.data(), static_cast<size_t>(n)});
   const int64_t now_ns = latencies != nullptr ? NowNs() : 0;
   for (size_t left = complete; left > 0;) {
     if (connection->awaited.empty()) throw Failure("the server sent a reply nobody asked for");
-    auto& [replies, due_ns] = connection->awaited.front();
+    auto& [replies, due_ns, late_ns] = connection->awaited.front();
     const size_t taken = std::min(left, replies);
     if (latencies != nullptr) {
-      for (size_t i = 0; i < taken; i++) latencies->Add(std::max<int64_t>(0, now_ns - due_ns));
+      const int64_t wait_ns = std::max<int64_t>(0, now_ns - due_ns);
+      for (size_t i = 0; i < taken; i++) latencies->Add(wait_ns);
+      result->longest.Take({wait_ns, late_ns});
     }
     replies -= taken;
     left -= taken;

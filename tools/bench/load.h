@@ -44,14 +44,23 @@ class Batches {
   std::vector<size_t> begins_;
 };
 
+// Of the request with the longest latency: that, and how long after it was due it was sent. No
+// server makes the second longer.
+struct LongestWait {
+  int64_t wait_ns = 0;
+  int64_t late_ns = 0;
+
+  void Take(const LongestWait& other) {
+    if (other.wait_ns > wait_ns) *this = other;
+  }
+};
+
 struct LoadResult {
   uint64_t requests = 0;
   uint64_t reply_bytes = 0;
   int64_t elapsed_ns = 0;
   int64_t generator_cpu_ns = 0;
-  // Of the open loop: how long after it was due a request was sent at the latest. The latency of
-  // that one has this in it, and no server makes it longer.
-  int64_t late_ns = 0;
+  LongestWait longest;  // of the open loop
 };
 
 // A set of connections to one server, reused from run to run.
@@ -74,9 +83,10 @@ class Load {
   struct Connection;
 
   LoadResult Run(const Batches& batches, double rate, Histogram* latencies);
-  void Submit(Connection* connection, const Batches& batches, size_t batch, int64_t due_ns);
+  void Submit(Connection* connection, const Batches& batches, size_t batch, int64_t due_ns,
+              int64_t now_ns);
   void Send(Connection* connection);
-  size_t Receive(Connection* connection, Histogram* latencies, uint64_t* reply_bytes);
+  size_t Receive(Connection* connection, Histogram* latencies, LoadResult* result);
 
   int epoll_fd_;
   int signal_fd_;

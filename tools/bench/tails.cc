@@ -51,7 +51,7 @@ struct Felt {
   Histogram quiet;
   Histogram during;
   double seconds = 0;
-  int64_t late_ns = 0;  // the generator itself, during it
+  LongestWait longest;  // during it
 };
 
 // Runs something on a thread of its own; it is to wait more than to work. What it throws is thrown
@@ -91,10 +91,10 @@ std::string AskAs(Client* client, std::initializer_list<std::string_view> words)
   return reply.text;
 }
 
-// PINGs at a fixed rate, as long as `more`, asked between two parts, says so. Returns how late the
-// generator was at most.
-int64_t ProbeWhile(Contender* contender, Histogram* waits, const std::function<bool()>& more) {
-  int64_t late_ns = 0;
+// PINGs at a fixed rate, as long as `more`, asked between two parts, says so. Returns the
+// longest wait.
+LongestWait ProbeWhile(Contender* contender, Histogram* waits, const std::function<bool()>& more) {
+  LongestWait longest;
   do {
     const Sample sample = contender->Do({.op = Op::kPing,
                                          .keys = 1,
@@ -102,9 +102,9 @@ int64_t ProbeWhile(Contender* contender, Histogram* waits, const std::function<b
                                          .depth = 1,
                                          .rate = kProbeRate,
                                          .latencies = waits});
-    late_ns = std::max(late_ns, sample.late_ns);
+    longest.Take(sample.longest);
   } while (more());
-  return late_ns;
+  return longest;
 }
 
 std::function<bool()> Times(int count) {
@@ -116,7 +116,7 @@ Felt ProbeBeside(Contender* contender, std::function<void()> work) {
   ProbeWhile(contender, &felt.quiet, Times(kQuietTimes));
   const int64_t begin_ns = NowNs();
   Background background(std::move(work));
-  felt.late_ns = ProbeWhile(contender, &felt.during, [&] { return !background.done(); });
+  felt.longest = ProbeWhile(contender, &felt.during, [&] { return !background.done(); });
   background.Join();
   felt.seconds = static_cast<double>(NowNs() - begin_ns) / 1e9;
   return felt;
@@ -133,7 +133,7 @@ void WriteNew(Contender* contender, const std::vector<uint32_t>& order, uint64_t
   work.rate = std::min(kMaxWriteRate, managed / 2);
   work.latencies = &felt->during;
   const int64_t begin_ns = NowNs();
-  felt->late_ns = contender->DoInOrder(work, order, first + unmeasured).late_ns;
+  felt->longest = contender->DoInOrder(work, order, first + unmeasured).longest;
   felt->seconds = static_cast<double>(NowNs() - begin_ns) / 1e9;
 }
 
@@ -192,7 +192,7 @@ Felt ExpireAll(Contender* contender, uint64_t keys) {
   ProbeWhile(contender, &felt.quiet,
              [&] { return system_clock::now() < due - std::chrono::milliseconds(300); });
   Client client(contender->server().port());
-  felt.late_ns = ProbeWhile(contender, &felt.during, [&, more = Times(kStormTimes)]() mutable {
+  felt.longest = ProbeWhile(contender, &felt.during, [&, more = Times(kStormTimes)]() mutable {
     const bool all_gone = AskAs(&client, {"DBSIZE"}) == "0";
     if (all_gone && felt.seconds == 0) {
       felt.seconds = std::chrono::duration<double>(system_clock::now() - due).count();
@@ -328,7 +328,7 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
   const Cores cores = ChooseCores();
   PinTo(cores.generator);
   Table table({"meanwhile", "server", "took s", "longest wait before, ms", "longest wait, ms",
-               "sent late by, ms", "p99.9, ms", "target", "met"});
+               "it was sent late by, ms", "p99.9, ms", "target", "met"});
   for (const Tail& tail : kTails) {
     const uint64_t items = tail.times * keys;
     const std::string name = fmt::format(fmt::runtime(tail.name), ShortNumber(double(items)));
@@ -344,7 +344,7 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
         const Felt felt = tail.run(&contender, items);
         before[i].push_back(MaxMs(felt.quiet));
         longest[i].push_back(MaxMs(felt.during));
-        late[i].push_back(static_cast<double>(felt.late_ns) / 1e6);
+        late[i].push_back(static_cast<double>(felt.longest.late_ns) / 1e6);
         usual[i].push_back(static_cast<double>(felt.during.PercentileNs(0.999)) / 1e6);
         took[i].push_back(felt.seconds);
         fmt::print(stderr, "  {:<34} {:<9} longest wait {} ms, sent late by {} ms, before {} ms\n",
