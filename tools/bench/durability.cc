@@ -254,9 +254,9 @@ std::string RunSnapshots(const Settings& settings, const Cores& cores, uint64_t 
     const double memory = median_of([](const SaveSample& of) { return of.memory; });
     const auto waits_of = [&](LongestWait SaveSample::*which) {
       return fmt::format(
-          "{:.1f}, sent late by {:.1f}",
+          "{:.1f}, the generator's {:.1f}",
           median_of([=](const SaveSample& of) { return Milliseconds((of.*which).wait_ns); }),
-          median_of([=](const SaveSample& of) { return Milliseconds((of.*which).late_ns); }));
+          median_of([=](const SaveSample& of) { return Milliseconds((of.*which).generator_ns); }));
     };
     const double stall_ms =
         median_of([](const SaveSample& of) { return Milliseconds(of.during.wait_ns); });

@@ -25,10 +25,36 @@ constexpr int64_t kLongestWait_ns = 1'000'000'000;
 // would count as the server's latency.
 constexpr int64_t kSpin_ns = 20'000;
 
+int64_t Nanos(const timespec& time) {
+  return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
+}
+
 int64_t ClockNs(clockid_t clock) {
   timespec now;
   clock_gettime(clock, &now);
-  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+  return Nanos(now);
+}
+
+// recv(), and for how long the last of what it got had been there, if the socket tells (as after
+// SO_TIMESTAMPNS), else 0.
+ssize_t ReceiveWithAge(int fd, char* bytes, size_t room, int64_t* age_ns) {
+  iovec part{bytes, room};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t n = recvmsg(fd, &message, 0);
+  *age_ns = 0;
+  if (n < 0) return n;
+  const cmsghdr* const told = CMSG_FIRSTHDR(&message);
+  if (told != nullptr && told->cmsg_level == SOL_SOCKET && told->cmsg_type == SCM_TIMESTAMPNS) {
+    timespec came;
+    std::memcpy(&came, CMSG_DATA(told), sizeof came);
+    *age_ns = std::max<int64_t>(0, ClockNs(CLOCK_REALTIME) - Nanos(came));
+  }
+  return n;
 }
 
 sigset_t Interrupts() {
@@ -117,6 +143,10 @@ LoadResult Load::RunClosed(const Batches& batches) {
 }
 
 LoadResult Load::RunOpen(const Batches& batches, double rate, Histogram* latencies) {
+  for (const auto& connection : connections_) {
+    const int on = 1;
+    setsockopt(connection->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+  }
   return Run(batches, rate, latencies);
 }
 
@@ -146,14 +176,19 @@ LoadResult Load::Run(const Batches& batches, double rate, Histogram* latencies) 
       const int64_t now_ns = NowNs();
       for (; next < batches.size() && due_ns(next) <= now_ns; next++) {
         Connection* connection = connections_[next % connections_.size()].get();
-        Submit(connection, batches, next, due_ns(next), now_ns);
+        Submit(connection, batches, next, due_ns(next), NowNs());
       }
       if (next < batches.size()) {
         wait_ns = std::clamp<int64_t>(due_ns(next) - NowNs() - kSpin_ns, 0, wait_ns);
       }
     }
-    const timespec timeout{wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
-    const int ready = epoll_pwait2(epoll_fd_, events, std::size(events), &timeout, nullptr);
+    timespec timeout{wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
+    int ready = epoll_pwait2(epoll_fd_, events, std::size(events), &timeout, nullptr);
+    if (ready < 0 && errno == EINTR) {
+      // It was stopped, perhaps: what came meanwhile is read before more comes behind it.
+      timeout = {};
+      ready = epoll_pwait2(epoll_fd_, events, std::size(events), &timeout, nullptr);
+    }
     if (ready < 0 && errno != EINTR) {
       throw Failure(fmt::format("cannot wait for replies: {}", std::strerror(errno)));
     }
@@ -207,7 +242,8 @@ void Load::Send(Connection* connection) {
 
 // One recv: what is left after it makes the socket ready again.
 size_t Load::Receive(Connection* connection, Histogram* latencies, LoadResult* result) {
-  const ssize_t n = recv(connection->fd, buffer_.data(), buffer_.size(), 0);
+  int64_t age_ns;
+  const ssize_t n = ReceiveWithAge(connection->fd, buffer_.data(), buffer_.size(), &age_ns);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
   if (n < 0) throw Failure(fmt::format("cannot read a reply: {}", std::strerror(errno)));
   if (n == 0) throw Failure("the server closed the connection");
@@ -221,7 +257,7 @@ size_t Load::Receive(Connection* connection, Histogram* latencies, LoadResult* r
     if (latencies != nullptr) {
       const int64_t wait_ns = std::max<int64_t>(0, now_ns - due_ns);
       for (size_t i = 0; i < taken; i++) latencies->Add(wait_ns);
-      result->longest.Take({wait_ns, late_ns});
+      result->longest.Take({wait_ns, late_ns + age_ns});
     }
     replies -= taken;
     left -= taken;

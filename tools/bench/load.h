@@ -44,11 +44,11 @@ class Batches {
   std::vector<size_t> begins_;
 };
 
-// Of the request with the longest latency: that, and how long after it was due it was sent. No
-// server makes the second longer.
+// Of the request with the longest latency: that, and the part of it that no server makes longer,
+// from when it was due until it was sent, and from when the reply had come until it was read.
 struct LongestWait {
   int64_t wait_ns = 0;
-  int64_t late_ns = 0;
+  int64_t generator_ns = 0;
 
   void Take(const LongestWait& other) {
     if (other.wait_ns > wait_ns) *this = other;
