@@ -233,7 +233,7 @@ class OrderedIndex {
   // Shortens the prefix where `text` does not share it.
   void Admit(Node* node, std::string_view text);
 
-  Leaf* LastLeaf(Path* path) const;
+  Leaf* LastLeaf(Path* path) const;  // REQUIRES: it is not empty
   // To the leaf where an item that is not in the index belongs, which the nodes on the way learn
   // about if it is to be their first.
   Leaf* Descend(Item* item, std::string_view text, Path* path, size_t* known);
@@ -276,9 +276,9 @@ class OrderedIndex {
   Node* root_ = nullptr;
   size_t size_ = 0;
   size_t nodes_ = 0;
-  // A hint: the last insert went to the last leaf, as most of ascending ones do (a snapshot that
-  // is loaded, keys with a time). The next then looks there first (Guibas et al., "A New
-  // Representation for Linear Lists", 1977, on fingers).
+  // A hint, right whatever it is: the last insert went to the last leaf, as most of ascending ones
+  // do (a snapshot that is loaded, keys with a time). The next then looks there first (Guibas et
+  // al., "A New Representation for Linear Lists", 1977, on fingers).
   bool ascends_ = false;
   std::string scratch_;
 };

@@ -9,6 +9,7 @@
 
 #include "tools/bench/histogram.h"
 #include "tools/bench/iproto.h"
+#include "tools/bench/load.h"
 #include "tools/bench/msgpack.h"
 #include "tools/bench/svg.h"
 
@@ -40,6 +41,19 @@ TEST(BenchHistogram, AddsUp) {
   EXPECT_EQ(one.PercentileNs(0.5), 10u);
   EXPECT_EQ(one.max_ns(), UINT64_MAX);
   EXPECT_EQ(Histogram().PercentileNs(0.99), 0u);
+}
+
+TEST(BenchLongestWait, KeepsTheTwoFiguresOfOneRequestTogether) {
+  LongestWait longest;
+  for (const LongestWait& wait : {LongestWait{5, 4}, LongestWait{9, 1}, LongestWait{7, 7}}) {
+    longest.Take(wait);
+  }
+  EXPECT_EQ(longest.wait_ns, 9);
+  EXPECT_EQ(longest.generator_ns, 1);
+  const LongestWait middle = MedianOf({{30, 1}, {10, 9}, {20, 5}});
+  EXPECT_EQ(middle.wait_ns, 20);
+  EXPECT_EQ(middle.generator_ns, 5);
+  EXPECT_EQ(MedianOf({{30, 1}, {10, 9}}).wait_ns, 30);
 }
 
 TEST(BenchMsgpack, WritesTheShortestForm) {

@@ -143,11 +143,16 @@ LoadResult Load::RunClosed(const Batches& batches) {
 }
 
 LoadResult Load::RunOpen(const Batches& batches, double rate, Histogram* latencies) {
+  StampArrivals(1);
+  const LoadResult result = Run(batches, rate, latencies);
+  StampArrivals(0);  // they cost a closed loop time
+  return result;
+}
+
+void Load::StampArrivals(int on) {
   for (const auto& connection : connections_) {
-    const int on = 1;
     setsockopt(connection->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
   }
-  return Run(batches, rate, latencies);
 }
 
 LoadResult Load::Run(const Batches& batches, double rate, Histogram* latencies) {
@@ -257,7 +262,7 @@ size_t Load::Receive(Connection* connection, Histogram* latencies, LoadResult* r
     if (latencies != nullptr) {
       const int64_t wait_ns = std::max<int64_t>(0, now_ns - due_ns);
       for (size_t i = 0; i < taken; i++) latencies->Add(wait_ns);
-      result->longest.Take({wait_ns, late_ns + age_ns});
+      result->longest.Take({wait_ns, std::min(wait_ns, late_ns + age_ns)});
     }
     replies -= taken;
     left -= taken;

@@ -7,6 +7,7 @@
 // also for those that could not even be sent (no coordinated omission).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -45,7 +46,8 @@ class Batches {
 };
 
 // Of the request with the longest latency: that, and the part of it that no server makes longer,
-// from when it was due until it was sent, and from when the reply had come until it was read.
+// from when it was due until it was sent, and from when the reply had come until it was read. That
+// is the least it can be: of replies that are read together the last one's arrival is known.
 struct LongestWait {
   int64_t wait_ns = 0;
   int64_t generator_ns = 0;
@@ -54,6 +56,15 @@ struct LongestWait {
     if (other.wait_ns > wait_ns) *this = other;
   }
 };
+
+// The one in the middle of several rounds; of two, the longer. REQUIRES: any.
+inline LongestWait MedianOf(std::vector<LongestWait> waits) {
+  const auto middle = waits.begin() + static_cast<ptrdiff_t>(waits.size() / 2);
+  std::nth_element(
+      waits.begin(), middle, waits.end(),
+      [](const LongestWait& a, const LongestWait& b) { return a.wait_ns < b.wait_ns; });
+  return *middle;
+}
 
 struct LoadResult {
   uint64_t requests = 0;
@@ -83,6 +94,7 @@ class Load {
   struct Connection;
 
   LoadResult Run(const Batches& batches, double rate, Histogram* latencies);
+  void StampArrivals(int on);
   void Submit(Connection* connection, const Batches& batches, size_t batch, int64_t due_ns,
               int64_t now_ns);
   void Send(Connection* connection);

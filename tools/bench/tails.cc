@@ -91,6 +91,10 @@ std::string AskAs(Client* client, std::initializer_list<std::string_view> words)
   return reply.text;
 }
 
+double GeneratorMs(const LongestWait& wait) {
+  return static_cast<double>(wait.generator_ns) / 1e6;
+}
+
 // PINGs at a fixed rate, as long as `more`, asked between two parts, says so. Returns the
 // longest wait.
 LongestWait ProbeWhile(Contender* contender, Histogram* waits, const std::function<bool()>& more) {
@@ -336,21 +340,22 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
     const size_t rounds =
         scale < 1 || tail.times >= kSeenOnce ? 1 : std::min(settings.rounds, kMaxRounds);
     const size_t servers = settings.servers.size();
-    std::vector<std::vector<double>> before(servers), longest(servers), generators(servers),
-        usual(servers), took(servers);
+    std::vector<std::vector<LongestWait>> waits(servers);
+    std::vector<std::vector<double>> before(servers), longest(servers), usual(servers),
+        took(servers);
     for (size_t round = 0; round < rounds; round++) {
       for (size_t i = 0; i < servers; i++) {
         Contender contender(settings.servers[i], cores, settings.clients);
         const Felt felt = tail.run(&contender, items);
         before[i].push_back(MaxMs(felt.quiet));
         longest[i].push_back(MaxMs(felt.during));
-        generators[i].push_back(static_cast<double>(felt.longest.generator_ns) / 1e6);
+        waits[i].push_back(felt.longest);
         usual[i].push_back(static_cast<double>(felt.during.PercentileNs(0.999)) / 1e6);
         took[i].push_back(felt.seconds);
         fmt::print(stderr,
                    "  {:<34} {:<9} longest wait {} ms, the generator's {} ms, before {} ms\n", name,
                    settings.servers[i].name, Milliseconds(MaxMs(felt.during)),
-                   Milliseconds(generators[i].back()), Milliseconds(MaxMs(felt.quiet)));
+                   Milliseconds(GeneratorMs(felt.longest)), Milliseconds(MaxMs(felt.quiet)));
       }
     }
     for (size_t i = 0; i < servers; i++) {
@@ -360,7 +365,7 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
                  Milliseconds(SpreadOf(before[i]).median),
                  fmt::format("{} ({}–{})", Milliseconds(wait.median), Milliseconds(wait.low),
                              Milliseconds(wait.high)),
-                 Milliseconds(SpreadOf(generators[i]).median),
+                 Milliseconds(GeneratorMs(MedianOf(waits[i]))),
                  Milliseconds(SpreadOf(usual[i]).median),
                  has_target ? fmt::format("<= {}", tail.target_ms) : "–",
                  !has_target                     ? "–"
