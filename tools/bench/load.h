@@ -52,6 +52,8 @@ struct LongestWait {
   int64_t wait_ns = 0;
   int64_t generator_ns = 0;
 
+  double wait_ms() const { return static_cast<double>(wait_ns) / 1e6; }
+  double generator_ms() const { return static_cast<double>(generator_ns) / 1e6; }
   void Take(const LongestWait& other) {
     if (other.wait_ns > wait_ns) *this = other;
   }

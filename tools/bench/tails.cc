@@ -91,10 +91,6 @@ std::string AskAs(Client* client, std::initializer_list<std::string_view> words)
   return reply.text;
 }
 
-double GeneratorMs(const LongestWait& wait) {
-  return static_cast<double>(wait.generator_ns) / 1e6;
-}
-
 // PINGs at a fixed rate, as long as `more`, asked between two parts, says so. Returns the
 // longest wait.
 LongestWait ProbeWhile(Contender* contender, Histogram* waits, const std::function<bool()>& more) {
@@ -355,7 +351,7 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
         fmt::print(stderr,
                    "  {:<34} {:<9} longest wait {} ms, the generator's {} ms, before {} ms\n", name,
                    settings.servers[i].name, Milliseconds(MaxMs(felt.during)),
-                   Milliseconds(GeneratorMs(felt.longest)), Milliseconds(MaxMs(felt.quiet)));
+                   Milliseconds(felt.longest.generator_ms()), Milliseconds(MaxMs(felt.quiet)));
       }
     }
     for (size_t i = 0; i < servers; i++) {
@@ -365,7 +361,7 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
                  Milliseconds(SpreadOf(before[i]).median),
                  fmt::format("{} ({}–{})", Milliseconds(wait.median), Milliseconds(wait.low),
                              Milliseconds(wait.high)),
-                 Milliseconds(GeneratorMs(MedianOf(waits[i]))),
+                 Milliseconds(MedianOf(waits[i]).generator_ms()),
                  Milliseconds(SpreadOf(usual[i]).median),
                  has_target ? fmt::format("<= {}", tail.target_ms) : "–",
                  !has_target                     ? "–"
