@@ -1,115 +1,25 @@
-// What the tests of the running server are built from: a server process of their own, and a client
-// that shows replies as redis-cli does.
+// What the tests of the running server are built from: a server process of their own, in a
+// directory and on a port of its own, and what every such test asks it.
 //
-// All waiting is for a condition, bounded by one deadline (kDeadline) that only a broken server
-// reaches. Nothing here throws; what goes wrong is a failure of the running test.
+// All waiting is for a condition, bounded by kDeadline. Nothing here throws; what goes wrong is a
+// failure of the running test.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "tests/server/client.h"
+
 namespace ampt::test {
 
-using Words = std::vector<std::string>;
 using Settings = std::vector<std::pair<std::string, std::string>>;
-
-// How long a test waits for anything before it calls the server hung. Long enough for a sanitizer
-// build on a busy machine.
-inline constexpr std::chrono::seconds kDeadline{30};
-
-// Calls `condition` until it is true. False if the deadline passed before.
-bool WaitFor(const std::function<bool()>& condition);
-
-// --- words and replies
-// ----------------------------------------------------------------------------
-
-// Splits a line as redis-cli does: words, "text with \x00 \n \" escapes", 'literal text'.
-// nullopt: the quotes do not match.
-std::optional<Words> SplitWords(std::string_view line);
-
-// Replaces every %{x*n} by n times x: `SET %{k*257} v`.
-std::string ExpandRepeats(std::string_view text);
-
-// The bytes of a request.
-std::string Encode(const Words& words);
-
-// A reply. `type` is the first byte of its RESP form, '_' for every null; `text` what a scalar
-// holds; of a map the elements are names and values in turn.
-struct Value {
-  char type = '_';
-  std::string text;
-  std::vector<Value> elements;
-
-  bool is_error() const { return type == '-'; }
-  int64_t integer() const;  // 0 if it is none
-};
-
-// As redis-cli prints it to a terminal, without the last line end:
-// "text"  OK  (integer) 1  (nil)  (empty array)  1) …  1# "name" => …  (double) 1.5  (true)
-std::string Render(const Value& value);
-
-// --- a connection
-// ---------------------------------------------------------------------------------
-
-// A connection that speaks RESP2 and RESP3. Sending reads what arrives meanwhile, so that a
-// pipeline of any size does not block on both sides. Movable; closed with the object.
-class Client {
- public:
-  // Failing to connect is a failure of the test, and the client is closed from the beginning.
-  static Client Tcp(uint16_t port);
-  static Client Unix(const std::string& path);
-  Client(Client&& other) noexcept;
-  Client& operator=(Client&& other) noexcept;
-  ~Client();
-
-  // Sends one request and reads one reply (pushed messages are skipped). An error reply of its own,
-  // "-connection closed", where there is none.
-  Value Run(const Words& words);
-  // The same from and to redis-cli's form.
-  std::string Ask(std::string_view line);
-
-  // False if the server has closed the connection.
-  bool Send(std::string_view bytes);
-  // The next reply. nullopt: the server closed the connection, or sent what is no RESP (the test
-  // fails then).
-  std::optional<Value> Read();
-  // True if a reply has arrived that Read would return without waiting.
-  bool HasReply();
-  // Waits until the server closes, dropping what it still sends. False: it did not.
-  bool WaitClosed();
-  // All that the server sends until it closes.
-  std::string ReadToEnd();
-  // Closes the sending half.
-  void FinishSending();
-  void Close();
-  bool connected() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
-
- private:
-  explicit Client(int fd) : fd_(fd) {}
-  // One read from the socket; false: nothing more will come.
-  bool Receive();
-  // Waits for `events`; 0 at the deadline.
-  short Poll(short events);
-
-  int fd_ = -1;
-  bool ended_ = false;
-  std::string received_;
-  size_t parsed_ = 0;  // of received_: replies already handed out
-};
-
-// --- a server
-// -------------------------------------------------------------------------------------
 
 // What a program did that ran to its end.
 struct Outcome {
