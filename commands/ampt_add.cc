@@ -3,6 +3,7 @@
 // The attribute may be missing between key and increment, so the words are counted by hand: if the
 // fourth word of the command is a JSON number, the third is the attribute.
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "commands/item_write.h"
 #include "model/decimal.h"
 #include "model/json.h"

@@ -15,55 +15,15 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "base/base64.h"
+#include "base/byte_masks.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "model/decimal.h"
 
 namespace ampt {
 namespace {
 
-// --- eight bytes at once ------------------------------------------------------------------------
-// In each mask the lowest bit set is exact; bits above it may be carried there.
-
-constexpr uint64_t kOnes = 0x0101010101010101;
-constexpr uint64_t kHighBits = 0x8080808080808080;
-static_assert(std::endian::native == std::endian::little, "the lowest byte must be the first");
-
-uint64_t Load8(const char* at) {
-  uint64_t word;
-  std::memcpy(&word, at, sizeof word);
-  return word;
-}
-uint64_t BytesEqual(uint64_t word, char c) {
-  const uint64_t x = word ^ kOnes * static_cast<uint8_t>(c);
-  return (x - kOnes) & ~x & kHighBits;
-}
-uint64_t BytesBelowSpace(uint64_t word) {
-  return (word - kOnes * 0x20) & ~word & kHighBits;
-}
-uint64_t BytesAboveAscii(uint64_t word) {
-  return word & kHighBits;
-}
-int FirstByte(uint64_t mask) {
-  return std::countr_zero(mask) / 8;
-}
-
-// The first byte of [at, end) that `mask_of` marks, or `end`.
-template <typename MaskOf>
-const char* FindByte(const char* at, const char* end, MaskOf mask_of) {
-  for (; end - at >= 8; at += 8) {
-    if (const uint64_t mask = mask_of(Load8(at)); mask != 0) return at + FirstByte(mask);
-  }
-  if (at == end) return end;
-  // 'A' fills up: no mask marks it.
-  uint64_t word = kOnes * 'A';
-  std::memcpy(&word, at, static_cast<size_t>(end - at));
-  const uint64_t mask = mask_of(word);
-  return mask != 0 ? at + FirstByte(mask) : end;
-}
-
-const char* FindNonAscii(const char* at, const char* end) {
-  return FindByte(at, end, BytesAboveAscii);
-}
 // What ends a run of bytes that stand for themselves in a JSON string.
 const char* FindSpecial(const char* at, const char* end) {
 #ifdef __SSE2__
@@ -83,57 +43,14 @@ const char* FindSpecial(const char* at, const char* end) {
   }
 #endif
   return FindByte(at, end, [](uint64_t word) {
-    return BytesEqual(word, '"') | BytesEqual(word, '\\') | BytesBelowSpace(word) |
+    return BytesEqual(word, '"') | BytesEqual(word, '\\') | BytesBelow(word, ' ') |
            BytesAboveAscii(word);
   });
 }
 const char* FindEscapable(const char* at, const char* end) {
   return FindByte(at, end, [](uint64_t word) {
-    return BytesEqual(word, '"') | BytesEqual(word, '\\') | BytesBelowSpace(word);
+    return BytesEqual(word, '"') | BytesEqual(word, '\\') | BytesBelow(word, ' ');
   });
-}
-
-// --- UTF-8 --------------------------------------------------------------------------------------
-
-// The length of the valid sequence of two to four bytes at the beginning of [at, end), else 0.
-size_t Utf8Sequence(const char* at, const char* end) {
-  const auto byte = [at](size_t i) { return static_cast<uint8_t>(at[i]); };
-  const auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  const auto available = static_cast<size_t>(end - at);
-  const uint8_t lead = byte(0);
-  if (lead >= 0xc2 && lead <= 0xdf) return available >= 2 && continues(1) ? 2 : 0;
-  if ((lead & 0xf0) == 0xe0) {
-    if (available < 3 || !continues(1) || !continues(2)) return 0;
-    if (lead == 0xe0 && byte(1) < 0xa0) return 0;  // longer than needed
-    if (lead == 0xed && byte(1) > 0x9f) return 0;  // a surrogate
-    return 3;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    if (available < 4 || !continues(1) || !continues(2) || !continues(3)) return 0;
-    if (lead == 0xf0 && byte(1) < 0x90) return 0;
-    if (lead == 0xf4 && byte(1) > 0x8f) return 0;  // beyond U+10FFFF
-    return 4;
-  }
-  return 0;
-}
-
-char* PutUtf8(uint32_t code_point, char* to) {
-  if (code_point < 0x80) {
-    *to++ = static_cast<char>(code_point);
-  } else if (code_point < 0x800) {
-    *to++ = static_cast<char>(0xc0 | code_point >> 6);
-    *to++ = static_cast<char>(0x80 | (code_point & 0x3f));
-  } else if (code_point < 0x10000) {
-    *to++ = static_cast<char>(0xe0 | code_point >> 12);
-    *to++ = static_cast<char>(0x80 | (code_point >> 6 & 0x3f));
-    *to++ = static_cast<char>(0x80 | (code_point & 0x3f));
-  } else {
-    *to++ = static_cast<char>(0xf0 | code_point >> 18);
-    *to++ = static_cast<char>(0x80 | (code_point >> 12 & 0x3f));
-    *to++ = static_cast<char>(0x80 | (code_point >> 6 & 0x3f));
-    *to++ = static_cast<char>(0x80 | (code_point & 0x3f));
-  }
-  return to;
 }
 
 // --- escapes ------------------------------------------------------------------------------------
@@ -227,59 +144,6 @@ Escape ReadEscape(const char* at, const char* end) {
   const int low = pair ? ParseHex4(at + 8, end) : -1;
   if (low < 0xdc00 || low > 0xdfff) return {"a lone surrogate"};
   return {nullptr, static_cast<uint32_t>((unit - 0xd800) << 10 | (low - 0xdc00)) + 0x10000, 12};
-}
-
-// --- base64 -------------------------------------------------------------------------------------
-
-constexpr std::string_view kBase64Digits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kBinaryHead = R"({"$binary":")";
-constexpr std::string_view kBinaryTail = R"("})";
-
-constexpr std::array<int8_t, 256> kBase64Values = [] {
-  std::array<int8_t, 256> values{};
-  values.fill(-1);
-  for (size_t i = 0; i < kBase64Digits.size(); ++i) {
-    values[static_cast<uint8_t>(kBase64Digits[i])] = static_cast<int8_t>(i);
-  }
-  return values;
-}();
-
-void AppendBinary(std::string_view bytes, std::string* out) {
-  out->append(kBinaryHead);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t n = std::min<size_t>(3, bytes.size() - i);
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (j < n ? static_cast<uint8_t>(bytes[i + j]) : 0u);
-    }
-    for (size_t j = 0; j < 4; ++j) {
-      out->push_back(j <= n ? kBase64Digits[group >> (18 - 6 * j) & 63] : '=');
-    }
-  }
-  out->append(kBinaryTail);
-}
-
-// Decodes `size` bytes at `text` in place. Returns the decoded size, or -1.
-ptrdiff_t DecodeBase64(char* text, size_t size) {
-  if (size % 4 != 0) return -1;
-  char* to = text;
-  for (size_t i = 0; i < size; i += 4) {
-    size_t digits = 4;
-    if (i + 4 == size) {
-      if (text[i + 3] == '=') digits = text[i + 2] == '=' ? 2 : 3;
-    }
-    uint32_t group = 0;
-    for (size_t j = 0; j < 4; ++j) {
-      const int value = j < digits ? kBase64Values[static_cast<uint8_t>(text[i + j])] : 0;
-      if (value < 0) return -1;
-      group = group << 6 | static_cast<uint32_t>(value);
-    }
-    // Bits that no byte uses must be zero: one text for one string of bytes.
-    if (digits < 4 && (group & ((1u << (8 * (4 - digits))) - 1)) != 0) return -1;
-    for (size_t j = 0; j + 1 < digits; ++j) *to++ = static_cast<char>(group >> (16 - 8 * j));
-  }
-  return to - text;
 }
 
 // --- the scanner --------------------------------------------------------------------------------
@@ -513,8 +377,8 @@ bool Canonicalizer::ReadName() {
   const auto size = static_cast<size_t>(write_ - name) - 1;
 
   // Not for looking up, only for telling apart: first and last bytes and the size will do.
-  const uint64_t head = Load8(name);
-  const uint64_t tail = size > 8 ? Load8(name + size - 8) : 0;
+  const uint64_t head = LoadBytes(name);
+  const uint64_t tail = size > 8 ? LoadBytes(name + size - 8) : 0;
   const uint64_t kept = size < 8 ? head & ((uint64_t{1} << (8 * size)) - 1) : head;
   const uint64_t hash = (kept ^ std::rotl(tail, 29) ^ size) * 0x9e3779b97f4a7c15;
   Frame& frame = frames_.back();
@@ -654,6 +518,17 @@ Result<ValueView> Canonicalizer::Run() {
   const std::string_view text(begin_, static_cast<size_t>(write_ - begin_));
   if (text.size() > limits_.max_bytes) return JsonTooLarge(what_, limits_);
   return ValueView{type, text};
+}
+
+// --- binary strings -----------------------------------------------------------------------------
+
+constexpr std::string_view kBinaryHead = R"({"$binary":")";
+constexpr std::string_view kBinaryTail = R"("})";
+
+void AppendBinary(std::string_view bytes, std::string* out) {
+  out->append(kBinaryHead);
+  AppendBase64(bytes, out);
+  out->append(kBinaryTail);
 }
 
 // Turns a root value {"$binary":"…"} into its bytes. `*value` is all of `*out`.
@@ -833,18 +708,6 @@ void UnescapeString(std::string_view escaped, std::string* out) {
     char utf8[4];
     out->append(utf8, PutUtf8(escape.code_point, utf8));
     escaped.remove_prefix(backslash + escape.size);
-  }
-}
-
-bool IsValidUtf8(std::string_view text) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (;;) {
-    at = FindNonAscii(at, end);
-    if (at == end) return true;
-    const size_t size = Utf8Sequence(at, end);
-    if (size == 0) return false;
-    at += size;
   }
 }
 

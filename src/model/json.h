@@ -74,7 +74,5 @@ const char* SkipJsonValue(const char* at, const char* end);
 std::string_view EscapedName(std::string_view name, std::string* scratch);
 // The stored form of a string value found by ObjectReader: unescaped into `*out` (cleared first).
 void UnescapeString(std::string_view escaped, std::string* out);
-// True if a whole string is valid UTF-8 without surrogates (RFC 3629).
-bool IsValidUtf8(std::string_view text);
 
 }  // namespace ampt

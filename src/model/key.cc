@@ -3,7 +3,7 @@
 #include <array>
 
 #include "base/limits.h"
-#include "model/json.h"
+#include "base/utf8.h"
 
 namespace ampt {
 namespace {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/utf8.h"
 #include "model/decimal.h"
 #include "model/json.h"
 #include "model/update.h"
