@@ -113,6 +113,10 @@ Status AnswerExact(Context& context, const Query& query, std::string_view key) {
     context.reply.Null();
     return {};
   }
+  if (!query.meta && item->value().type != ValueType::kString) {
+    context.reply.Bulk(item->value().text);  // JSON as it stands
+    return {};
+  }
   std::string* out = context.reply.OpenBulk();
   if (query.meta) {
     AppendItem(item->key(), item->state(), out);
@@ -173,7 +177,9 @@ Result<Target> ReadTarget(std::string_view expression,
 
 Status AnswerQuery(Context& context, const Query& query) {
   if (!query.label && !query.limit && !query.start) {
-    // The hot path: told from a query without parsing one.
+    // The hot path: most keys are told from a query by their bytes alone, all others without
+    // parsing one.
+    if (IsPlainKey(query.expression)) return AnswerExact(context, query, query.expression);
     const Result<std::string_view> key =
         CanonicalKey(query.expression, KeyUse::kRead, &context.scratch.key);
     if (key.ok() && FormOf(*key) == KeyForm::kExact) return AnswerExact(context, query, *key);

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/byte_masks.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 
@@ -140,7 +141,28 @@ std::string_view TrimEcma(std::string_view text) {
   return text;
 }
 
+bool IsPlainKey(std::string_view text) {
+  if (text.empty() || text.size() > limits::kKeySegmentBytes) return false;
+  if (text.front() == ':' || text.back() == ':') return false;
+  uint64_t odd = 0;
+  uint64_t colons = 0;  // of the word before
+  const auto look_at = [&](uint64_t word) {
+    const uint64_t before = colons >> 56;
+    colons = BytesEqual(word, ':');
+    odd |= BytesBelow(word, '!') | BytesAboveAscii(word) | BytesEqual(word, '|') |
+           BytesEqual(word, '*') | BytesEqual(word | kByteOnes * 2, '>') |  // and '<'
+           (colons & (colons << 8 | before));
+  };
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (; end - at >= 8; at += 8) look_at(LoadBytes(at));
+  if (at != end) look_at(LoadFewBytes(at, static_cast<size_t>(end - at)));
+  return odd == 0;
+}
+
 Result<std::string_view> CanonicalKey(std::string_view raw, KeyUse use, std::string* scratch) {
+  if (IsPlainKey(raw)) [[likely]]
+    return raw;
   Shape shape = Examine(raw);
   std::string_view key = raw;
   if (shape.odd) [[unlikely]] {

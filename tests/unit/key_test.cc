@@ -5,6 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/random.h"
+#include "model/expression.h"
+
 namespace ampt {
 namespace {
 
@@ -37,6 +40,60 @@ TEST(Key, PlainKeysAreReturnedAsTheyAre) {
   ASSERT_TRUE(key.ok());
   EXPECT_EQ(key->data(), raw.data());
   EXPECT_EQ(*key, raw);
+}
+
+TEST(Key, ItIsToldByTheBytesAloneThatAKeyIsPlain) {
+  for (const std::string_view plain : {"a", "users:42", "users", "a:b:c",
+                                       "order:2024-01-01T00:00:00Z", "12345678:", "~!\"#$%&'()"}) {
+    EXPECT_EQ(IsPlainKey(plain), plain.back() != ':') << plain;
+  }
+  EXPECT_TRUE(IsPlainKey(std::string(256, 'k')));
+  EXPECT_FALSE(IsPlainKey(std::string(257, 'k')));
+  EXPECT_FALSE(IsPlainKey(""));
+  // What is not plain is found at every place of a text of any length.
+  for (size_t size = 2; size < 40; ++size) {
+    std::string text(size, 'k');
+    EXPECT_TRUE(IsPlainKey(text));
+    for (size_t at = 0; at < size; ++at) {
+      for (const char odd : {'|', '*', '<', '>', ' ', '\0', '\n', '\x80', '\xff'}) {
+        text[at] = odd;
+        EXPECT_FALSE(IsPlainKey(text)) << testing::PrintToString(text);
+      }
+      text[at] = ':';
+      EXPECT_EQ(IsPlainKey(text), at != 0 && at + 1 != size) << text;
+      if (at + 1 < size) {
+        text[at + 1] = ':';
+        EXPECT_FALSE(IsPlainKey(text)) << text;
+        text[at + 1] = 'k';
+      }
+      text[at] = 'k';
+    }
+  }
+}
+
+// What is said to be plain is what all the rules make of it.
+TEST(Key, APlainKeyIsCanonicalAndExact) {
+  constexpr std::string_view kAlphabet("abAB09::;9|*<>=? \t\0\x7f\x80\xc3\xa9~", 24);
+  Random random(11);
+  int plain = 0;
+  for (int n = 0; n < 200'000; ++n) {
+    std::string text(1 + random.Below(20), ' ');
+    const size_t letters = random.Below(2) == 0 ? 9 : kAlphabet.size();
+    for (char& c : text) c = kAlphabet[random.Below(letters)];
+    if (!IsPlainKey(text)) continue;
+    ++plain;
+    EXPECT_EQ(TrimEcma(text), text);
+    EXPECT_EQ(FormOf(text), KeyForm::kExact) << text;
+    const Result<Expression> expression = ParseExpression(text);
+    ASSERT_TRUE(expression.ok()) << text;
+    EXPECT_TRUE(expression->exact) << text;
+    EXPECT_EQ(expression->range.lower, text);
+    // Trimming and the rules of a write, by the slow way: the same behind a space.
+    for (const KeyUse use : {KeyUse::kWrite, KeyUse::kRead, KeyUse::kLabel}) {
+      EXPECT_EQ(Canonical(" " + text, use), text);
+    }
+  }
+  EXPECT_GT(plain, 20'000);
 }
 
 TEST(Key, SegmentsAreTrimmed) {
