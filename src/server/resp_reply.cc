@@ -21,15 +21,6 @@ inline char* WriteHeader(char* to, char type, int64_t number) {
   return to;
 }
 
-size_t Digits(size_t number) {
-  size_t digits = 1;
-  while (number >= 10) {
-    number /= 10;
-    ++digits;
-  }
-  return digits;
-}
-
 // A double as Redis 7.0 writes it ("%.17g").
 std::string_view DoubleText(double value, char (&text)[40]) {
   if (std::isnan(value)) return "nan";
@@ -136,18 +127,25 @@ void RespReply::Map(size_t n) {
 }
 
 std::string* RespReply::OpenBulk() {
+  constexpr char kRoom[kHeaderBytes + 1] = "$00000000000000000000\r\n";
   bulk_begin_ = out_->size();
-  out_->append(1 + guessed_digits_ + 2, '$');
+  out_->append(kRoom, 1 + guessed_digits_ + 2);
   return out_;
 }
 
 void RespReply::CloseBulk() {
-  const size_t size = out_->size() - (bulk_begin_ + 1 + guessed_digits_ + 2);
+  const size_t guessed_bytes = 1 + guessed_digits_ + 2;
+  const size_t size = out_->size() - (bulk_begin_ + guessed_bytes);
   char header[kHeaderBytes];
-  const char* end = WriteHeader(header, '$', static_cast<int64_t>(size));
-  out_->replace(bulk_begin_, 1 + guessed_digits_ + 2, header, static_cast<size_t>(end - header));
+  const char* const end = WriteHeader(header, '$', static_cast<int64_t>(size));
+  const auto bytes = static_cast<size_t>(end - header);
+  if (bytes == guessed_bytes) {
+    std::memcpy(out_->data() + bulk_begin_, header, bytes);
+  } else {
+    out_->replace(bulk_begin_, guessed_bytes, header, bytes);
+    guessed_digits_ = bytes - 3;
+  }
   out_->append("\r\n", 2);
-  guessed_digits_ = Digits(size);
 }
 
 }  // namespace ampt
