@@ -60,8 +60,9 @@ class Rival {
     Connect();
     return seconds;
   }
-  bool IsSaving() {
-    return Ask({"INFO", "persistence"}).text.find("rdb_bgsave_in_progress:1") != std::string::npos;
+  // Whether INFO persistence has `line`.
+  bool Tells(std::string_view line) {
+    return Ask({"INFO", "persistence"}).text.find(line) != std::string::npos;
   }
 
  private:
@@ -166,7 +167,14 @@ std::string RunLogs(const Settings& settings, const Cores& cores, uint64_t keys,
   return table.Text();
 }
 
-// --- snapshots -----------------------------------------------------------------------------------
+// --- snapshots and rewrites ----------------------------------------------------------------------
+
+// What goes through all items in the background.
+struct Save {
+  std::string_view command;
+  std::string flags;
+  std::string_view under_way;  // a line of INFO persistence
+};
 
 // While `more`, asked between two parts, sends SETs of random keys; what was sent a second.
 double WriteWhile(Rival* rival, uint64_t keys, const std::function<bool()>& more) {
@@ -205,39 +213,39 @@ struct SaveSample {
   LongestWait during;
 };
 
-SaveSample MeasureSave(Rival* rival, uint64_t keys, double data_bytes) {
+SaveSample MeasureSave(Rival* rival, const Save& save, uint64_t keys, double data_bytes) {
   const auto some_time = [] { return [left = 10]() mutable { return --left > 0; }; };
   SaveSample sample{};
   sample.rate_without = WriteWhile(rival, keys, some_time());
   const uint64_t before_bytes = rival->server().RssBytes();
   uint64_t peak_bytes = before_bytes;
-  rival->Ask({"BGSAVE"});
+  rival->Ask({save.command});
   sample.rate_during = WriteWhile(rival, keys, [&] {
     peak_bytes = std::max(peak_bytes, rival->server().RssWithChildrenBytes());
-    return rival->IsSaving();
+    return rival->Tells(save.under_way);
   });
   sample.memory = static_cast<double>(peak_bytes - before_bytes) / data_bytes;
   sample.without = StallWhile(rival, keys, some_time());
-  rival->Ask({"BGSAVE"});
-  sample.during = StallWhile(rival, keys, [&] { return rival->IsSaving(); });
+  rival->Ask({save.command});
+  sample.during = StallWhile(rival, keys, [&] { return rival->Tells(save.under_way); });
   return sample;
 }
 
-std::string RunSnapshots(const Settings& settings, const Cores& cores, uint64_t keys) {
-  Table table({fmt::format("BGSAVE of {} x {} bytes", keys, kSnapshotValueBytes), "figure",
-               "without", "during", "target", "met"});
+std::string RunSave(const Save& save, const Settings& settings, const Cores& cores, uint64_t keys) {
+  Table table({fmt::format("{} of {} x {} bytes", save.command, keys, kSnapshotValueBytes),
+               "figure", "without", "during", "target", "met"});
   for (size_t n = 0; n < settings.servers.size(); ++n) {
-    Rival rival(settings.servers[n], kPolicies[0].flags, cores, settings.clients);
+    Rival rival(settings.servers[n], save.flags, cores, settings.clients);
     const uint64_t empty_bytes = rival.server().RssBytes();
     Fill(&rival, keys, kSnapshotValueBytes);
     const auto data_bytes = static_cast<double>(rival.server().RssBytes() - empty_bytes);
     const std::string& name = settings.servers[n].name;
     std::vector<SaveSample> samples;
     for (size_t round = 0; round < settings.rounds; ++round) {
-      samples.push_back(MeasureSave(&rival, keys, data_bytes));
+      samples.push_back(MeasureSave(&rival, save, keys, data_bytes));
       const SaveSample& sample = samples.back();
-      fmt::print(stderr, "  BGSAVE {:<8} {:.2f} of the writes, {:+.1f} % memory, {:.1f} ms\n", name,
-                 sample.rate_during / sample.rate_without, 100 * sample.memory,
+      fmt::print(stderr, "  {} {:<8} {:.2f} of the writes, {:+.1f} % memory, {:.1f} ms\n",
+                 save.command, name, sample.rate_during / sample.rate_without, 100 * sample.memory,
                  sample.during.wait_ms());
     }
     const auto median_of = [&](const std::function<double(const SaveSample&)>& figure) {
@@ -315,11 +323,19 @@ std::string RunLoading(const Settings& settings, const Cores& cores, uint64_t ke
 std::string RunDurability(const Settings& settings, uint64_t keys, double scale) {
   const Cores cores = ChooseCores();
   PinTo(cores.generator);
+  const Save saves[] = {
+      {"BGSAVE", std::string(kPolicies[0].flags), "rdb_bgsave_in_progress:1"},
+      {"BGREWRITEAOF", std::string(kPolicies[1].flags) + std::string(kNoRewrites),
+       "aof_rewrite_in_progress:1"},
+  };
   std::string text;
   if (settings.chooses("SET existing key")) {
     text += RunLogs(settings, cores, std::min<uint64_t>(keys, 1'000'000), scale) + "\n";
   }
-  if (settings.chooses("BGSAVE")) text += RunSnapshots(settings, cores, keys) + "\n";
+  for (const Save& save : saves) {
+    if (settings.chooses(std::string(save.command)))
+      text += RunSave(save, settings, cores, keys) + "\n";
+  }
   if (settings.chooses("start")) text += RunLoading(settings, cores, keys);
   return text;
 }

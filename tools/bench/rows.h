@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Row {
   uint64_t keys;
   uint64_t requests;
   double target;  // greatest CPU time per request as a share of the baseline's; 0: none
+  // Where the subject is compared with itself: what it does in place of the baseline.
+  std::optional<Op> own_baseline;
 
   std::string title() const;  // "GET P=16"
 };

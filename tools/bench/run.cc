@@ -81,13 +81,18 @@ void Runner::RunDataset(Op dataset, uint64_t keys, const std::vector<Row>& rows,
   }
   for (const MemoryRow& row : memory_rows) results_.memory.push_back({row, bytes_per_item});
   for (const Row& row : rows) {
+    const bool of_one = row.own_baseline.has_value();
+    if (of_one && servers() < 2) continue;
     RowResult& result = AddRow(row);
     for (size_t round = 0; round < settings_.rounds; round++) {
-      for (size_t i = 0; i < servers(); i++) {
-        if (!contenders[i]->Can(dataset) || !contenders[i]->Can(row.op)) continue;
+      for (size_t i = 0; i < (of_one ? 2 : servers()); i++) {
+        Contender& contender = *contenders[of_one ? 1 : i];
+        if (!contender.Can(dataset) || !contender.Can(row.op)) continue;
         if (!HasRound(i, round)) continue;
-        if (round == 0) contenders[i]->WarmUp(WorkOf(row, settings_.rounds, nullptr));
-        AddSample(&result, i, contenders[i]->Do(WorkOf(row, round, &result.latencies[i])));
+        Row part = row;
+        if (of_one && i == 0) part.op = *row.own_baseline;
+        if (round == 0) contender.WarmUp(WorkOf(part, settings_.rounds, nullptr));
+        AddSample(&result, i, contender.Do(WorkOf(part, round, &result.latencies[i])));
       }
     }
   }
