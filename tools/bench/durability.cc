@@ -244,9 +244,11 @@ std::string RunSave(const Save& save, const Settings& settings, const Cores& cor
     for (size_t round = 0; round < settings.rounds; ++round) {
       samples.push_back(MeasureSave(&rival, save, keys, data_bytes));
       const SaveSample& sample = samples.back();
-      fmt::print(stderr, "  {} {:<8} {:.2f} of the writes, {:+.1f} % memory, {:.1f} ms\n",
+      fmt::print(stderr,
+                 "  {} {:<8} {:.2f} of the writes, {:+.1f} % memory, {:.1f} ms, due at {:.6f} s of "
+                 "CLOCK_MONOTONIC\n",
                  save.command, name, sample.rate_during / sample.rate_without, 100 * sample.memory,
-                 sample.during.wait_ms());
+                 sample.during.wait_ms(), static_cast<double>(sample.during.due_ns) / 1e9);
     }
     const auto median_of = [&](const std::function<double(const SaveSample&)>& figure) {
       std::vector<double> values;

@@ -262,7 +262,7 @@ size_t Load::Receive(Connection* connection, Histogram* latencies, LoadResult* r
     if (latencies != nullptr) {
       const int64_t wait_ns = std::max<int64_t>(0, now_ns - due_ns);
       for (size_t i = 0; i < taken; i++) latencies->Add(wait_ns);
-      result->longest.Take({wait_ns, std::min(wait_ns, late_ns + age_ns)});
+      result->longest.Take({wait_ns, std::min(wait_ns, late_ns + age_ns), due_ns});
     }
     replies -= taken;
     left -= taken;

@@ -47,10 +47,12 @@ class Batches {
 
 // Of the request with the longest latency: that, and the part of it that no server makes longer,
 // from when it was due until it was sent, and from when the reply had come until it was read. That
-// is the least it can be: of replies that are read together the last one's arrival is known.
+// is the least it can be: of replies that are read together the last one's arrival is known. And
+// when it was due, for who looks into a recording of that time.
 struct LongestWait {
   int64_t wait_ns = 0;
   int64_t generator_ns = 0;
+  int64_t due_ns = 0;  // on NowNs()' clock
 
   double wait_ms() const { return static_cast<double>(wait_ns) / 1e6; }
   double generator_ms() const { return static_cast<double>(generator_ns) / 1e6; }

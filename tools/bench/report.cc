@@ -114,17 +114,18 @@ std::string Table::Text() const {
 
 namespace {
 
-// The baseline and the subject, with what is between them.
-std::string ClosedLoopTable(const Results& results) {
-  const size_t shown = std::min<size_t>(results.names.size(), 2);
+// The baseline and the subject, with what is between them, of the rows that have these `names`.
+std::string ClosedLoopTable(const Results& results, const std::vector<std::string>& names) {
+  const size_t shown = std::min<size_t>(names.size(), 2);
   const bool compared = shown == 2;
   std::vector<std::string> header{"row", "P"};
-  for (size_t i = 0; i < shown; i++) header.push_back(results.names[i] + " req/s");
+  for (size_t i = 0; i < shown; i++) header.push_back(names[i] + " req/s");
   header.push_back("ratio");
-  for (size_t i = 0; i < shown; i++) header.push_back(results.names[i] + " us");
+  for (size_t i = 0; i < shown; i++) header.push_back(names[i] + " us");
   header.insert(header.end(), {"CPU ratio", "target", "met"});
   Table table(std::move(header));
   for (const RowResult& result : results.rows) {
+    if (result.names != names) continue;
     const Row& row = result.row;
     std::vector<std::string> line{row.name, std::to_string(row.depth)};
     const Spread speed = RatioOf(result, &Sample::requests_per_s);
@@ -149,6 +150,18 @@ std::string ClosedLoopTable(const Results& results) {
   return table.Text();
 }
 
+// Those of the servers, and below them those of the subject beside itself.
+std::string ClosedLoopTables(const Results& results) {
+  std::vector<std::vector<std::string>> told;
+  std::string text;
+  for (const RowResult& result : results.rows) {
+    if (std::find(told.begin(), told.end(), result.names) != told.end()) continue;
+    told.push_back(result.names);
+    text += ClosedLoopTable(results, result.names) + "\n";
+  }
+  return text;
+}
+
 // CPU time of all servers, for those rows that one beyond the first two took part in.
 std::string RivalsTable(const Results& results) {
   const size_t servers = results.names.size();
@@ -160,6 +173,7 @@ std::string RivalsTable(const Results& results) {
   Table table(std::move(header));
   for (const RowResult& result : results.rows) {
     const auto& samples = result.samples;
+    if (samples.size() < servers) continue;
     if (std::all_of(samples.begin() + 2, samples.end(), [](auto& s) { return s.empty(); })) {
       continue;
     }
@@ -183,11 +197,11 @@ std::string OpenLoopTable(const Settings& settings, const Results& results) {
   header.insert(header.end(), {"max us", "CPU us"});
   Table table(std::move(header));
   for (const RowResult& result : results.rows) {
-    for (size_t i = 0; i < results.names.size(); i++) {
+    for (size_t i = 0; i < result.names.size(); i++) {
       if (result.samples[i].empty()) continue;
       const Histogram& latencies = result.latencies[i];
       std::vector<std::string> line{
-          result.row.name, std::to_string(result.row.depth), results.names[i],
+          result.row.name, std::to_string(result.row.depth), result.names[i],
           RateText(settings.rate),
           RateText(SpreadOf(result.samples[i], &Sample::requests_per_s).median)};
       for (const auto& [name, share] : kPercentiles) {
@@ -261,13 +275,13 @@ std::string LatencyJson(const Histogram& latencies) {
   return text + fmt::format(",\"max_ns\":{}}}", latencies.max_ns());
 }
 
-std::string RowJson(const Results& results, const RowResult& result) {
+std::string RowJson(const RowResult& result) {
   std::vector<std::string> servers;
-  for (size_t i = 0; i < results.names.size(); i++) {
+  for (size_t i = 0; i < result.names.size(); i++) {
     std::vector<std::string> samples;
     for (const Sample& sample : result.samples[i]) samples.push_back(SampleJson(sample));
     servers.push_back(fmt::format(
-        "{}:{{\"samples\":[{}]{}}}", Quoted(results.names[i]), fmt::join(samples, ","),
+        "{}:{{\"samples\":[{}]{}}}", Quoted(result.names[i]), fmt::join(samples, ","),
         result.latencies[i].count() > 0 ? ",\"latency\":" + LatencyJson(result.latencies[i]) : ""));
   }
   return fmt::format(
@@ -294,8 +308,7 @@ std::string Heading(const Settings& settings) {
 std::string MarkdownReport(const Settings& settings, const Results& results) {
   std::string text = fmt::format("{}\n\n", fmt::join(results.versions, ", "));
   if (!results.rows.empty()) {
-    text += settings.rate > 0 ? OpenLoopTable(settings, results) : ClosedLoopTable(results);
-    text += "\n";
+    text += settings.rate > 0 ? OpenLoopTable(settings, results) + "\n" : ClosedLoopTables(results);
     if (text.find(")*") != std::string::npos) {
       text += "\\* the load generator was the limit: believe the CPU ratio\n\n";
     }
@@ -312,7 +325,7 @@ std::string JsonReport(const Settings& settings, const Results& results) {
                                   Quoted(results.names[i]), Quoted(results.versions[i]),
                                   Quoted(settings.servers[i].command)));
   }
-  for (const RowResult& result : results.rows) rows.push_back(RowJson(results, result));
+  for (const RowResult& result : results.rows) rows.push_back(RowJson(result));
   for (const auto& [row, bytes] : results.memory) {
     std::vector<std::string> values;
     for (size_t i = 0; i < bytes.size(); i++) {

@@ -5,11 +5,18 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/bench/dialect.h"
 
 namespace ampt::bench {
+
+// What the subject does itself in place of the baseline.
+struct OwnBaseline {
+  Op op;
+  std::string_view name;
+};
 
 struct Row {
   std::string name;
@@ -22,8 +29,7 @@ struct Row {
   uint64_t keys;
   uint64_t requests;
   double target;  // greatest CPU time per request as a share of the baseline's; 0: none
-  // Where the subject is compared with itself: what it does in place of the baseline.
-  std::optional<Op> own_baseline;
+  std::optional<OwnBaseline> own_baseline;
 
   std::string title() const;  // "GET P=16"
 };

@@ -55,15 +55,18 @@ Work Runner::WorkOf(const Row& row, size_t round, Histogram* latencies) const {
 }
 
 RowResult& Runner::AddRow(const Row& row) {
-  results_.rows.push_back(
-      {row, std::vector<std::vector<Sample>>(servers()), std::vector<Histogram>(servers())});
+  std::vector<std::string> names = results_.names;
+  if (row.own_baseline) names = {fmt::format("{}, {}", names[1], row.own_baseline->name), names[1]};
+  const size_t columns = names.size();
+  results_.rows.push_back({row, std::move(names), std::vector<std::vector<Sample>>(columns),
+                           std::vector<Histogram>(columns)});
   return results_.rows.back();
 }
 
 void Runner::AddSample(RowResult* result, size_t index, const Sample& sample) {
   result->samples[index].push_back(sample);
   fmt::print(stderr, "  {:<50} {:<9} {:>10.0f} req/s {:>8.3f} us{}\n", result->row.title(),
-             settings_.servers[index].name, sample.requests_per_s, sample.cpu_us,
+             result->names[index], sample.requests_per_s, sample.cpu_us,
              sample.generator_busy > 0.95 ? "  (generator busy)" : "");
 }
 
@@ -85,12 +88,12 @@ void Runner::RunDataset(Op dataset, uint64_t keys, const std::vector<Row>& rows,
     if (of_one && servers() < 2) continue;
     RowResult& result = AddRow(row);
     for (size_t round = 0; round < settings_.rounds; round++) {
-      for (size_t i = 0; i < (of_one ? 2 : servers()); i++) {
+      for (size_t i = 0; i < result.names.size(); i++) {
         Contender& contender = *contenders[of_one ? 1 : i];
         if (!contender.Can(dataset) || !contender.Can(row.op)) continue;
         if (!HasRound(i, round)) continue;
         Row part = row;
-        if (of_one && i == 0) part.op = *row.own_baseline;
+        if (of_one && i == 0) part.op = row.own_baseline->op;
         if (round == 0) contender.WarmUp(WorkOf(part, settings_.rounds, nullptr));
         AddSample(&result, i, contender.Do(WorkOf(part, round, &result.latencies[i])));
       }

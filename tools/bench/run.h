@@ -27,9 +27,11 @@ struct Settings {
 
 struct RowResult {
   Row row;
-  // By server, by round; no rounds where a server has no word for it.
+  // Who did it: the servers, or the subject twice.
+  std::vector<std::string> names;
+  // By name, by round; no rounds where a server has no word for it.
   std::vector<std::vector<Sample>> samples;
-  std::vector<Histogram> latencies;  // by server, all rounds; open loop only
+  std::vector<Histogram> latencies;  // by name, all rounds; open loop only
 };
 
 struct MemoryResult {

@@ -349,8 +349,10 @@ std::string RunTails(const Settings& settings, uint64_t keys, double scale) {
         usual[i].push_back(static_cast<double>(felt.during.PercentileNs(0.999)) / 1e6);
         took[i].push_back(felt.seconds);
         fmt::print(stderr,
-                   "  {:<34} {:<9} longest wait {} ms, the generator's {} ms, before {} ms\n", name,
-                   settings.servers[i].name, Milliseconds(MaxMs(felt.during)),
+                   "  {:<34} {:<9} longest wait {} ms, due at {:.6f} s of CLOCK_MONOTONIC, the "
+                   "generator's {} ms, before {} ms\n",
+                   name, settings.servers[i].name, Milliseconds(MaxMs(felt.during)),
+                   static_cast<double>(felt.longest.due_ns) / 1e9,
                    Milliseconds(felt.longest.generator_ms()), Milliseconds(MaxMs(felt.quiet)));
       }
     }
