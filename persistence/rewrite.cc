@@ -7,8 +7,9 @@
 namespace ampt {
 
 namespace {
-// A job writes about this much, so that blocks go back to the walk soon.
-constexpr size_t kJobBytes = 1u << 20;
+// A job writes about this much, so that blocks go back to the walk soon, and a loop that has the
+// same core as the worker waits for a fraction of a millisecond.
+constexpr size_t kJobBytes = 256u << 10;
 constexpr TimeMs kFirstRetryMs = 5000;
 constexpr TimeMs kLastRetryMs = 300000;
 }  // namespace

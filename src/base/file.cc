@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,6 +124,20 @@ class PosixLock : public FileLock {
   Descriptor descriptor_;
 };
 
+// What the kernel remembers of a large file it drops in one go when the file is removed, and a loop
+// that has the same core waits for all of it (5 ms for 60 MB). So it is dropped before, bit by bit.
+// Who has the file open, or another name for it, reads it as before.
+void DropCachedPages(const std::string& path) {
+  constexpr off_t kBytesAtOnce = 1 << 20;
+  const Descriptor file(OpenRetrying(path.c_str(), O_RDONLY | O_NONBLOCK));
+  struct stat about;
+  if (file.number() < 0 || ::fstat(file.number(), &about) != 0) return;
+  for (off_t at = 0; at < about.st_size; at += kBytesAtOnce) {
+    ::posix_fadvise(file.number(), at, kBytesAtOnce, POSIX_FADV_DONTNEED);
+    ::sched_yield();
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixDisk::Open(const std::string& path, OpenMode mode) {
@@ -142,6 +157,7 @@ Status PosixDisk::Rename(const std::string& from, const std::string& to) {
 }
 
 Status PosixDisk::Remove(const std::string& path) {
+  DropCachedPages(path);
   if (::unlink(path.c_str()) == 0) return Status::Ok();
   return SystemError("cannot remove", path, errno);
 }

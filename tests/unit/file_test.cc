@@ -84,6 +84,25 @@ TEST_F(FileTest, NamesChange) {
   EXPECT_EQ(ReadAll("b"), "a");
 }
 
+TEST_F(FileTest, OthersReadALargeFileThatIsRemoved) {
+  std::string bytes(5 << 20, 'b');
+  bytes.replace(bytes.size() - 3, 3, "end");
+  const std::unique_ptr<File> open = Make("a", bytes);
+  ASSERT_EQ(::link(PathOf("a").c_str(), PathOf("linked").c_str()), 0);
+  ASSERT_TRUE(disk_.Remove(PathOf("a")).ok());
+  EXPECT_EQ(*disk_.List(directory_), std::vector<std::string>{"linked"});
+  EXPECT_EQ(*ReadWhole(*open, bytes.size()), bytes);
+  Result<std::unique_ptr<File>> linked = disk_.Open(PathOf("linked"), OpenMode::kRead);
+  ASSERT_TRUE(linked.ok());
+  EXPECT_EQ(*ReadWhole(**linked, bytes.size()), bytes);
+}
+
+TEST_F(FileTest, RemovingWaitsForNobody) {
+  ASSERT_EQ(::mkfifo(PathOf("pipe").c_str(), 0600), 0);
+  EXPECT_TRUE(disk_.Remove(PathOf("pipe")).ok());
+  EXPECT_EQ(*disk_.List(directory_), std::vector<std::string>{});
+}
+
 TEST_F(FileTest, ErrorsNameReasonDeedAndPath) {
   const Status missing = disk_.Open(PathOf("none"), OpenMode::kRead).status();
   EXPECT_EQ(missing.text(), "ENOENT cannot open " + PathOf("none") + ": No such file or directory");
