@@ -361,7 +361,7 @@ void Server::Turn() {
       more = !storage_.DoSome(is_busy) || !slices_.empty() || more;
     }
     more = WorkOnEvents() || more;
-    storage_.EndTurn();
+    more = storage_.EndTurn() || more;
     FlushPushed();
   } else {
     // What may run while data is loaded does without it.
@@ -563,7 +563,7 @@ void Server::EveryTenthOfASecond() {
   statistics_.Sample(ServerClock::StopwatchNanos());
   monitoring_.Tick();
   storage_.CheckSchedule();
-  storage_.EndTurn();
+  if (storage_.EndTurn()) SetAlarm(true);
   // A load allocates on a thread of its own.
   if (!storage_.loading()) {
     allocator_.slabs().ReleaseSome(limits::kRegionsPerTick);

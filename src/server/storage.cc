@@ -172,10 +172,12 @@ Status Storage::WriteRefusal() const {
   return {};
 }
 
-void Storage::EndTurn() {
-  if (save_ == nullptr) return;
-  if (save_requested_ && !is_held_) BeginSave();
+bool Storage::EndTurn() {
+  if (save_ == nullptr) return false;
+  const bool begins = save_requested_ && !is_held_;
+  if (begins) BeginSave();
   StartJobs();
+  return begins && save_->running();
 }
 
 void Storage::Hold(Mark mark) {
@@ -248,7 +250,8 @@ bool Storage::DoSome(bool is_busy) {
   if (save_ == nullptr || walk_.idle() || walk_.is_far_ahead()) return true;
   // Beside commands the walk gets a 64th of the time: the worker that compresses and writes
   // takes as much again where both have one core, and writes ahead of the walk, which copy what
-  // was, the less the longer it lasts.
+  // was, the less the longer it lasts. Time that it left, as it was far ahead of the worker, it
+  // gets at once, but no more than a slice.
   const int64_t share_us = (clock_.StopwatchMicros() - slice_ended_us_) / kOthersShare;
   if (is_busy && share_us < kShortestSliceMicros) return false;
   const int64_t slice_us = std::clamp(share_us, kShortestSliceMicros, limits::kSliceMicros);

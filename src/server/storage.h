@@ -147,8 +147,8 @@ class Storage {
   bool WritersMustWait() const {
     return (log_ != nullptr && log_->MustWait(NowMs())) || walk_.writers_must_wait();
   }
-  // After the commands of a turn.
-  void EndTurn();
+  // After the commands of a turn. True if a save has begun: DoSome() has something to do.
+  bool EndTurn();
   // A slice of a save, or none where the turn `is_busy` with commands and one is not due yet. True
   // if there is nothing more to do for now.
   bool DoSome(bool is_busy);
