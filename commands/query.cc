@@ -177,8 +177,8 @@ Result<Target> ReadTarget(std::string_view expression,
 
 Status AnswerQuery(Context& context, const Query& query) {
   if (!query.label && !query.limit && !query.start) {
-    // The hot path: most keys are told from a query by their bytes alone, all others without
-    // parsing one.
+    // The hot path: most keys are told from a query by their bytes alone, other exact keys by their
+    // form, without parsing one.
     if (IsPlainKey(query.expression)) return AnswerExact(context, query, query.expression);
     const Result<std::string_view> key =
         CanonicalKey(query.expression, KeyUse::kRead, &context.scratch.key);

@@ -1,6 +1,6 @@
 // Eight bytes at once: which of them are what is looked for, without a branch for each.
 //
-// A mask has the highest bit of every byte that is meant. It is nonzero exactly where there is one,
+// A mask has the highest bit of each matching byte set. It is nonzero exactly if a byte matches,
 // and its lowest bit is exact; bits above that may be carried there from the byte below (Lamport,
 // Multiple byte processing with full-word instructions, CACM 1975).
 #pragma once
@@ -21,7 +21,7 @@ inline uint64_t LoadBytes(const char* at) {
   std::memcpy(&word, at, sizeof word);
   return word;
 }
-// The first `size` bytes, less than eight, at `at`; the others are 'A'.
+// The first `size` bytes, fewer than eight, at `at`; the others are 'A'.
 inline uint64_t LoadFewBytes(const char* at, size_t size) {
   uint64_t word = kByteOnes * 'A';
   std::memcpy(&word, at, size);

@@ -8,6 +8,7 @@
 namespace ampt {
 
 // The length of the valid sequence of two to four bytes at the beginning of [at, end), else 0.
+// REQUIRES: at != end.
 inline size_t Utf8Sequence(const char* at, const char* end) {
   const auto byte = [at](size_t i) { return static_cast<uint8_t>(at[i]); };
   const auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
@@ -29,7 +30,7 @@ inline size_t Utf8Sequence(const char* at, const char* end) {
   return 0;
 }
 
-// Writes a code point in one to four bytes and returns the end of them.
+// Writes a code point, at most U+10FFFF, in one to four bytes and returns the end of them.
 inline char* PutUtf8(uint32_t code_point, char* to) {
   if (code_point < 0x80) {
     *to++ = static_cast<char>(code_point);

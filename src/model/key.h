@@ -19,9 +19,10 @@ enum class KeyUse : uint8_t {
   kLabel,  // a label to write or to look up: all characters are allowed
 };
 
-// True for what most keys are: canonical as it stands, exact in every expression, and a key to
-// write, as it is printable ASCII of at most 256 bytes without | * < > and without an empty
-// segment. False says nothing. Cost: one pass, eight bytes at once.
+// True only for a key that is canonical as it stands, that every KeyUse accepts, and that an
+// expression takes as an exact key. Most keys are found to be so: ASCII above the space, at most
+// 256 bytes, none of | * < >, no empty segment. False says nothing. Cost: one pass, eight bytes at
+// once.
 bool IsPlainKey(std::string_view text);
 
 // Returns the canonical form of `raw`: a view of a part of `raw` where one will do, else of
@@ -29,7 +30,7 @@ bool IsPlainKey(std::string_view text);
 // Errors, in the order in which they are looked for: "Invalid key: not valid UTF-8 (byte N)",
 // "Invalid key" (an empty simple key, namespace or name), "Invalid key: Maximum Key size is 256
 // bytes", "Invalid key: Maximum collection name size is 256 bytes", and the texts on characters
-// (kWrite). Cost: that of IsPlainKey where it is one; else a few passes.
+// (kWrite). Cost: that of IsPlainKey if `raw` is plain; else a few passes.
 Result<std::string_view> CanonicalKey(std::string_view raw, KeyUse use, std::string* scratch);
 
 // The part of a key before the first ':', or the whole key. Events are in order within it.

@@ -11,6 +11,8 @@ namespace {
 constexpr size_t kShortBulkBytes = 480;
 // Type, 20 digits, line end.
 constexpr size_t kHeaderBytes = 24;
+// For a header that is written later, over it.
+constexpr char kRoom[kHeaderBytes] = {'$'};
 
 // Writes "<type><number>\r\n" and returns its end.
 inline char* WriteHeader(char* to, char type, int64_t number) {
@@ -127,7 +129,6 @@ void RespReply::Map(size_t n) {
 }
 
 std::string* RespReply::OpenBulk() {
-  constexpr char kRoom[kHeaderBytes + 1] = "$00000000000000000000\r\n";
   bulk_begin_ = out_->size();
   out_->append(kRoom, 1 + guessed_digits_ + 2);
   return out_;

@@ -40,9 +40,9 @@ std::string Render(const Value& value);
 // A text in double quotes, with redis-cli's escapes.
 std::string Quoted(std::string_view text);
 
-// Takes one reply off `bytes` from `*at` on, which moves behind it. Only for kReply are `*at` and
-// `*value` what they should be.
 enum class Taken : uint8_t { kReply, kIncomplete, kBroken };
+// Reads the reply that begins at `*at`. After kReply `*at` is its end; else `*at` and `*value` are
+// unspecified.
 Taken TakeReply(std::string_view bytes, size_t* at, Value* value);
 
 }  // namespace ampt::test
