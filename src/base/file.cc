@@ -125,15 +125,18 @@ class PosixLock : public FileLock {
 };
 
 // What the kernel remembers of a large file it drops in one go when the file is removed, and a loop
-// that has the same core waits for all of it (5 ms for 60 MB). So it is dropped before, bit by bit.
-// Who has the file open, or another name for it, reads it as before.
+// that has the same core waits for all of it (5 ms for 60 MB). So it is dropped before, bit by bit,
+// in so few parts that what the worker does next does not wait for long. Who has the file open, or
+// another name for it, reads it as before.
 void DropCachedPages(const std::string& path) {
-  constexpr off_t kBytesAtOnce = 1 << 20;
+  constexpr off_t kLeastBytesAtOnce = 1 << 20;
+  constexpr off_t kMostParts = 64;
   const Descriptor file(OpenRetrying(path.c_str(), O_RDONLY | O_NONBLOCK));
   struct stat about;
   if (file.number() < 0 || ::fstat(file.number(), &about) != 0) return;
-  for (off_t at = 0; at < about.st_size; at += kBytesAtOnce) {
-    ::posix_fadvise(file.number(), at, kBytesAtOnce, POSIX_FADV_DONTNEED);
+  const off_t bytes_at_once = std::max(kLeastBytesAtOnce, about.st_size / kMostParts + 1);
+  for (off_t at = 0; at < about.st_size; at += bytes_at_once) {
+    ::posix_fadvise(file.number(), at, bytes_at_once, POSIX_FADV_DONTNEED);
     ::sched_yield();
   }
 }
