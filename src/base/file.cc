@@ -125,9 +125,9 @@ class PosixLock : public FileLock {
 };
 
 // What the kernel remembers of a large file it drops in one go when the file is removed, and a loop
-// that has the same core waits for all of it (5 ms for 60 MB). So it is dropped before, bit by bit,
-// in so few parts that what the worker does next does not wait for long. Who has the file open, or
-// another name for it, reads it as before.
+// that has the same core waits for all of it (5 ms for a snapshot of a million items). So it is
+// dropped before, bit by bit, in so few parts that what the worker does next does not wait for
+// long. Who has the file open, or another name for it, reads it as before.
 void DropCachedPages(const std::string& path) {
   constexpr off_t kLeastBytesAtOnce = 1 << 20;
   constexpr off_t kMostParts = 64;
